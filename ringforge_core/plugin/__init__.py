@@ -1,0 +1,43 @@
+"""Write a plugin for Ringforge with what this package exports; `docs/writing-a-plugin.md` walks through one.
+
+A plugin imports `ringforge_core.plugin`, `.ports`, `.errors` and `.testkit`, nothing else of core and no other plugin.
+"""
+
+from ringforge_core.plugin.capability import (
+    AgentSession,
+    Call,
+    Capability,
+    EventDeclaration,
+    Hub,
+    Member,
+    NoSettings,
+    Pushes,
+    event,
+)
+from ringforge_core.plugin.hookspecs import Adapter, AdapterContext, hookimpl
+from ringforge_core.plugin.messages import Push, Reason, Reply, Request, encode_message, encode_payload
+from ringforge_core.plugin.schema import Instant, Json, metadata
+
+__all__ = [
+    "Adapter",
+    "AdapterContext",
+    "AgentSession",
+    "Call",
+    "Capability",
+    "EventDeclaration",
+    "Hub",
+    "Instant",
+    "Json",
+    "Member",
+    "NoSettings",
+    "Push",
+    "Pushes",
+    "Reason",
+    "Reply",
+    "Request",
+    "encode_message",
+    "encode_payload",
+    "event",
+    "hookimpl",
+    "metadata",
+]

@@ -1,0 +1,177 @@
+"""A capability: a family of events, each a typed method.
+
+    class Echo(Capability):
+        name = "echo"
+
+        @event("echo:say", counts="messages_today", rate="50/minute", idempotent=True)
+        async def say(self, call: Call, request: Say) -> Said:
+            '''Say it back to the fleet.'''
+
+From the declaration the core derives decoding and validation, errors, idempotency, metrics and the AsyncAPI document.
+A plain `def` is answered at once; an `async def` may wait. The events of one channel run one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+
+import msgspec
+
+from ringforge_core.errors import PluginError
+from ringforge_core.plugin.messages import Push, Reply, Request
+from ringforge_core.ports.event_bus import Event, EventBus
+from ringforge_core.ports.store import Once, Store
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class NoSettings(msgspec.Struct, forbid_unknown_fields=True):
+    """For a capability without a table in the TOML."""
+
+
+class AgentSession(msgspec.Struct):
+    """One agent on one authenticated connection. `name` is the stored name, never what a payload claims."""
+
+    session_id: str
+    tenant_id: str
+    fleet_id: str
+    agent_id: str
+    name: str | None
+    key_id: str | None
+    method: str
+    framework: str | None = None
+    capabilities: tuple[str, ...] = ()
+    address: str | None = None
+
+
+class Member(Protocol):
+    """A joined channel: one agent on one connection and topic."""
+
+    agent: AgentSession
+
+    def push(self, push: Push) -> None:
+        """Send to this channel only, after everything that was sent to it before."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request in flight: who asks, on which channel, and the idempotency record to hand to `Store.apply`."""
+
+    agent: AgentSession
+    member: Member
+    once: Once | None = None
+
+
+class Pushes(Protocol):
+    """Sends to live connections of this node, at once and not logged. For what must not be lost, append an Event."""
+
+    def to_fleet(self, fleet_id: str, push: Push) -> None: ...
+
+    def to_agent(self, fleet_id: str, agent_id: str, push: Push) -> int:
+        """Returns the number of connections that got it; 0 when the agent is not here."""
+
+    def close_agent(self, agent_id: str, *, code: int, reason: str) -> int:
+        """Close every connection of the agent; returns how many."""
+
+
+class Hub(Protocol):
+    """What a capability may use of the hub."""
+
+    store: Store
+    bus: EventBus
+    pushes: Pushes
+    node: str
+
+
+class EventDeclaration(msgspec.Struct, frozen=True):
+    """What `@event` noted about a method, with the types of its signature."""
+
+    name: str
+    method: str
+    request: type[Request]
+    reply: type[Reply] | None
+    summary: str
+    counts: str | None = None
+    rate: str | None = None
+    idempotent: bool = False
+
+
+def event(
+    name: str, *, counts: str | None = None, rate: str | None = None, idempotent: bool = False
+) -> Callable[[Method], Method]:
+    """Declare a method as the handler of the wire event `name`.
+
+    `counts` is the quota that one accepted call uses up, `rate` a limit per agent such as `"50/minute"`,
+    `idempotent` offers `_idempotency_key` to the client.
+    """
+
+    def note(method: Method) -> Method:
+        method.__ringforge_event__ = {  # type: ignore[attr-defined]  # a note on the function, read by declarations()
+            "name": name, "counts": counts, "rate": rate, "idempotent": idempotent,
+        }  # fmt: skip
+        return method
+
+    return note
+
+
+class Capability(Generic[Settings]):
+    """Base of all capabilities. It is made once per hub, started before the first connection, stopped after the last."""
+
+    name: ClassVar[str]
+    settings_type: ClassVar[type[msgspec.Struct]] = NoSettings
+    pushes: ClassVar[tuple[type[Push], ...]] = ()
+    topics: ClassVar[tuple[str, ...]] = ()
+    """The bus topics whose events this capability delivers."""
+    join_type: ClassVar[type[Request] | None] = None
+    """The fields of a join's payload that this capability reads; decoded and validated by the core."""
+    migrations: ClassVar[str | None] = None
+    """The package that holds the migrations of this capability's tables, e.g. `ringforge_tasks.migrations`."""
+
+    def __init__(self, hub: Hub, settings: Settings) -> None:
+        self.hub = hub
+        self.settings = settings
+
+    async def start(self) -> None:
+        """Start background work."""
+
+    async def stop(self) -> None:
+        """Stop and await everything that `start` began."""
+
+    async def on_join(self, member: Member, fields: Any) -> None:
+        """A channel joined: called in the order of the TOML after the join reply; `fields` is a `join_type`."""
+
+    def on_leave(self, member: Member) -> None:
+        """A channel left or its connection ended; called exactly once per `on_join`."""
+
+    def recipients(self, event: Event) -> Iterable[str] | None:
+        """The agent ids that an event is pushed to; None is the whole fleet. Also decides what a resume may see."""
+        return event.audience.agents
+
+    @classmethod
+    def declarations(cls) -> Sequence[EventDeclaration]:
+        """The events of this capability, in the order of definition; raises `PluginError` for a wrong signature."""
+        return [
+            _declare(cls, name, note)
+            for base in reversed(cls.__mro__)
+            for name, member in vars(base).items()
+            if (note := getattr(member, "__ringforge_event__", None))
+        ]
+
+
+def _declare(owner: type[Capability[Any]], method: str, note: dict[str, Any]) -> EventDeclaration:
+    function = getattr(owner, method)
+    hints = get_type_hints(function)
+    request, reply = hints.get("request"), hints.get("return")
+    if not (isinstance(request, type) and issubclass(request, Request)):
+        raise PluginError(
+            f"{owner.__name__}.{method} ({note['name']}) must take `request`, a subclass of Request.",
+            fix="Write the handler as `async def handler(self, call: Call, request: MyRequest) -> MyReply`.",
+        )
+    return EventDeclaration(
+        method=method,
+        request=request,
+        reply=reply if isinstance(reply, type) and issubclass(reply, Reply) else None,
+        summary=" ".join((function.__doc__ or "").split()),
+        **note,
+    )

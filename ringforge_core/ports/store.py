@@ -1,0 +1,98 @@
+"""The port Store: durable state, changed in group commits.
+
+Concurrent changes share one commit: a single writer drains a queue, runs what waits, commits once, and only then answers
+all of them. SQL is SQLAlchemy Core on both sides of this port; which database runs it is the adapter's matter.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from ringforge_core.errors import RingforgeError
+from ringforge_core.ports.event_bus import Event, Replay, ReplayFilter
+
+Command = TypeVar("Command")
+Result = TypeVar("Result")
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Once(msgspec.Struct, frozen=True):
+    """Makes a change happen once: the same key with the same fingerprint gets the first one's result again.
+
+    The same key with another fingerprint is refused with `idempotency_conflict`.
+    """
+
+    tenant_id: str
+    owner_id: str
+    operation: str
+    key: str
+    fingerprint: bytes
+
+
+class FleetPosition(msgspec.Struct, frozen=True):
+    """How far a fleet's log goes: `seq` is the newest number, `oldest_seq` the oldest one still kept."""
+
+    epoch: str
+    seq: int
+    oldest_seq: int
+
+
+class Transaction(Protocol):
+    """What a change may do. All of it is committed together with the other changes of the batch, or not at all."""
+
+    def execute(self, statement: sa.Executable, rows: Rows | Mapping[str, Any] | None = None) -> sa.CursorResult[Any]:
+        """Run one statement, with bound values or with many rows of them."""
+
+    def append(self, event: Event) -> None:
+        """Commit the event with the change; the writer gives it its `(epoch, seq)`."""
+
+
+Write = Callable[[Transaction, Sequence[Command]], Sequence[Result | RingforgeError]]
+"""A change as a function over a batch: one result (or refusal) per command, in order. It runs in the writer: it must not
+block on anything but the transaction, and it may run again alone when a batch fails."""
+
+
+class Store(ABC):
+    """Every verb raises `Unavailable` when the database is gone, and never a vendor's exception."""
+
+    @abstractmethod
+    async def open(self, *, exclusive: bool = True) -> None:
+        """Connect and migrate. `exclusive` claims the database for this hub: `StoreInUse` when another has it."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Commit what was accepted, then disconnect. A second call does nothing."""
+
+    @abstractmethod
+    async def apply(self, write: Write[Command, Result], command: Command, *, once: Once | None = None) -> Result:
+        """Run `write` over this and all waiting commands of the same `write`; returns after the commit is durable.
+
+        A refusal in the results is raised to its own caller only. With `once`, a repeat returns the first result as
+        `msgspec.Raw` and runs nothing. `Backpressure` when the queue is full.
+        """
+
+    @abstractmethod
+    async def read(self, query: Callable[[sa.Connection], Result]) -> Result:
+        """Run `query` on a snapshot of what is committed. The query must fetch its rows before it returns."""
+
+    @abstractmethod
+    def on_commit(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Call `listener` on the event loop with the events of each commit, in `seq` order, before callers resume."""
+
+    @abstractmethod
+    async def position(self, tenant_id: str, fleet_id: str) -> FleetPosition:
+        """The log's ends; raises `NotFound` for an unknown fleet."""
+
+    @abstractmethod
+    async def events(self, tenant_id: str, fleet_id: str, query: ReplayFilter, *, topic: str | None = None) -> Replay:
+        """Read the fleet's log (of one topic, or all); an unknown fleet has an empty one."""
+
+    @abstractmethod
+    async def trim_events(self, tenant_id: str, fleet_id: str, topic: str, *, before: datetime) -> int:
+        """Delete events older than `before`; returns how many."""
