@@ -17,6 +17,7 @@ from ringforge_core.plugin.capability import (
 from ringforge_core.plugin.hookspecs import Adapter, AdapterContext, hookimpl
 from ringforge_core.plugin.messages import Push, Reason, Reply, Request, encode_message, encode_payload
 from ringforge_core.plugin.schema import Instant, Json, metadata
+from ringforge_core.plugin.secret import Secret
 
 __all__ = [
     "Adapter",
@@ -35,6 +36,7 @@ __all__ = [
     "Reason",
     "Reply",
     "Request",
+    "Secret",
     "encode_message",
     "encode_payload",
     "event",
