@@ -1,0 +1,65 @@
+"""The socket's timers, one task for all connections: idle sockets, sockets that never join, requests that take too long."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ringforge_core.socket.connection import Connection
+    from ringforge_core.socket.gateway import Gateway
+
+TICK = 1.0
+"""Seconds between two looks; short limits (in tests) are looked at more often."""
+
+
+class Clock:
+    """Started and stopped by the gateway."""
+
+    def __init__(self, gateway: Gateway, *, idle_seconds: float, join_deadline_seconds: float) -> None:
+        self._gateway = gateway
+        self._tick = min(TICK, idle_seconds / 6, join_deadline_seconds / 4)
+        self._idle_ticks = max(1, round(idle_seconds / self._tick))
+        self._join_deadline = join_deadline_seconds
+        self._joins: dict[Connection, float] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="socket clock")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def expect_join(self, connection: Connection) -> None:
+        """Close the connection unless it authenticates in time."""
+        self._joins[connection] = asyncio.get_running_loop().time() + self._join_deadline
+
+    def joined(self, connection: Connection) -> None:
+        self._joins.pop(connection, None)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._tick)
+            self._close_unjoined()
+            self._close_idle()
+            self._gateway.dispatcher.cancel_overdue()
+
+    def _close_unjoined(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in [connection for connection, due in self._joins.items() if due <= now]:
+            del self._joins[connection]
+            connection.close(1008, "no join with credentials in time")
+
+    def _close_idle(self) -> None:
+        idle = []
+        for connection in self._gateway.connections:
+            connection.quiet += 1
+            if connection.quiet > self._idle_ticks:
+                idle.append(connection)
+        for connection in idle:
+            connection.close(1002, "idle: send a heartbeat every 30 seconds")

@@ -1,0 +1,172 @@
+"""The socket side of a hub: every connection of this node, and what they share. It knows no capability by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from ringforge_core.errors import RingforgeError
+from ringforge_core.identity import Admission, Credentials, KeyHolder, Sessions, iso, now
+from ringforge_core.plugin.capability import AgentSession, Capability
+from ringforge_core.plugin.messages import Push
+from ringforge_core.ports.store import Store
+from ringforge_core.socket.channel import Channel
+from ringforge_core.socket.clock import Clock
+from ringforge_core.socket.connection import POLICY, Connection
+from ringforge_core.socket.delivery import Delivery
+from ringforge_core.socket.dispatch import Dispatcher
+from ringforge_core.socket.fanout import Fanout
+from ringforge_core.socket.frames import Frame
+from ringforge_core.socket.joining import Joiner
+from ringforge_core.socket.measures import SocketMeasures
+from ringforge_core.socket.rooms import Rooms
+from ringforge_core.socket.system import KeyRevoked, NodeDraining
+
+RESTART = 1012
+DRAIN_BATCH = 200
+"""Sockets closed at once while draining, so that not all clients come back in the same moment."""
+DRAIN_PAUSE = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """Owns the connections, their joins and their session rows; started and stopped by the app."""
+
+    def __init__(
+        self, *, store: Store, admission: Admission, sessions: Sessions, node: str, server: str, max_buffered: int,
+        idle_seconds: float, join_deadline_seconds: float,
+    ) -> None:  # fmt: skip
+        self.node = node
+        self.server = server
+        self.admission = admission
+        self.connections: dict[Connection, None] = {}
+        self.draining = False
+        self.fanout = Fanout(max_buffered=max_buffered)
+        self.rooms = Rooms(self.fanout, store)
+        self.measures = SocketMeasures(lambda: len(self.connections), self.rooms.agent_count)
+        self.delivery: Delivery
+        self.dispatcher: Dispatcher
+        self._store = store
+        self._sessions = sessions
+        self._capabilities: Sequence[Capability[Any]] = ()
+        self._joiner: Joiner
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._clock = Clock(self, idle_seconds=idle_seconds, join_deadline_seconds=join_deadline_seconds)
+
+    async def start(self, capabilities: Sequence[Capability[Any]]) -> None:
+        """Take the capabilities, which were made with this gateway's rooms, and begin to keep time."""
+        self._capabilities = capabilities
+        self.dispatcher = Dispatcher(capabilities, self.measures)
+        self.delivery = Delivery(self.rooms, self._store, capabilities)
+        self._joiner = Joiner(self, capabilities)
+        self._clock.start()
+
+    async def stop(self) -> None:
+        """Finish the requests and joins in work and the session rows; `drain` comes before."""
+        await self._clock.stop()
+        await self.dispatcher.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+
+    # --- connections --------------------------------------------------------------------------------------------
+
+    async def authenticate(self, credentials: Credentials, *, address: str | None, method: str) -> AgentSession:
+        """Admit an agent, and count how that went."""
+        try:
+            agent = await self.admission.admit(credentials, address=address)
+        except RingforgeError:
+            self.measures.authentications["failure", method] += 1
+            raise
+        self.measures.authentications["success", method] += 1
+        return agent
+
+    def connect(self, *, agent: AgentSession | None, key: KeyHolder | None, address: str | None) -> Connection:
+        """Make a connection; `opened` follows when its transport is there."""
+        return Connection(self, agent=agent, key=key, address=address)
+
+    def opened(self, connection: Connection) -> None:
+        """The transport is in place: frames may come."""
+        connection.opened = True
+        self.connections[connection] = None
+        if connection.agent is None:
+            self._clock.expect_join(connection)
+
+    def authenticated(self, connection: Connection) -> None:
+        self._clock.joined(connection)
+
+    def closed(self, connection: Connection, code: int, reason: str) -> None:
+        """The transport is gone."""
+        connection.opened = False
+        self.connections.pop(connection, None)
+        self._clock.joined(connection)
+        self.measures.closes[code] += 1
+        if connection.session_open and (agent := connection.agent) is not None:
+            connection.session_open = False
+            self._spawn(self._sessions.close(agent.session_id, agent.tenant_id, reason or str(code)))
+
+    async def open_session(self, connection: Connection) -> None:
+        """Write the session row, once for a connection."""
+        if not connection.session_open and connection.agent is not None:
+            connection.session_open = True
+            await self._sessions.open(connection.agent)
+
+    # --- channels -----------------------------------------------------------------------------------------------
+
+    def join(self, channel: Channel, frame: Frame, *, replaced: Channel | None) -> None:
+        self._spawn(self._joiner.join(channel, frame, replaced))
+
+    def left(self, channel: Channel) -> None:
+        """A channel is over: out of its room, and out of the capabilities that knew of it."""
+        if channel.joined:
+            self.rooms.leave(channel)
+        for capability in self._capabilities[: channel.entered]:
+            try:
+                capability.on_leave(channel)
+            except Exception as error:  # noqa: BLE001 — one capability's fault must not keep the others from hearing
+                log.error("leave_failed", capability=capability.name, exc_info=error)
+
+    # --- ends ---------------------------------------------------------------------------------------------------
+
+    def revoke(self, keys: set[str], agents: set[str], tenants: set[str]) -> None:
+        """Close the sockets of revoked keys, deleted agents and suspended tenants."""
+        for connection in list(self.connections):
+            agent, key = connection.agent, connection.key
+            key_id = agent.key_id if agent else key.key_id if key else None
+            if key_id in keys:
+                self._tell(connection, KeyRevoked(at=iso(now())))
+                connection.close(POLICY, "api key revoked")
+            elif agent is not None and agent.agent_id in agents:
+                connection.close(POLICY, "agent deleted")
+            elif agent is not None and agent.tenant_id in tenants:
+                connection.close(POLICY, "tenant suspended")
+
+    async def drain(self, *, seconds: float) -> None:
+        """Refuse new sockets, say goodbye, close in batches with 1012, and wait until they are gone."""
+        self.draining = True
+        goodbye = NodeDraining(
+            node=self.node, region="local", message="The hub restarts; reconnect.", reconnect_after_ms=1000
+        )
+        for connection in list(self.connections):
+            self._tell(connection, goodbye)
+        leaving = list(self.connections)
+        for start in range(0, len(leaving), DRAIN_BATCH):
+            for connection in leaving[start : start + DRAIN_BATCH]:
+                connection.close(RESTART, "hub is restarting")
+            await asyncio.sleep(DRAIN_PAUSE)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(DRAIN_PAUSE)
+
+    def _tell(self, connection: Connection, push: Push) -> None:
+        for channel in connection.channels.values():
+            if channel.joined:
+                channel.push(push)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
