@@ -36,7 +36,7 @@ class Once(msgspec.Struct, frozen=True):
 
 
 class FleetPosition(msgspec.Struct, frozen=True):
-    """How far a fleet's log goes: `seq` is the newest number, `oldest_seq` the oldest one still kept."""
+    """How far a fleet's log goes: `seq` is the newest number, from `oldest_seq` on nothing has been trimmed."""
 
     epoch: str
     seq: int
@@ -87,7 +87,7 @@ class Store(ABC):
 
     @abstractmethod
     async def position(self, tenant_id: str, fleet_id: str) -> FleetPosition:
-        """The log's ends; raises `NotFound` for an unknown fleet."""
+        """The log's ends. A fleet without events gets an empty log now (`seq` 0), so that its epoch is settled."""
 
     @abstractmethod
     async def events(self, tenant_id: str, fleet_id: str, query: ReplayFilter, *, topic: str | None = None) -> Replay:

@@ -1,0 +1,53 @@
+"""What differs between the two databases: how to open, who writes, and how a read begins."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ringforge_core.store.failures import is_lost, translated
+from ringforge_core.store.once import Idempotency
+from ringforge_core.store.writer import Listener, Writer
+
+Found = TypeVar("Found")
+
+
+class Database(ABC):
+    """An opened database: `readers` is its pool of connections for reading."""
+
+    readers: AsyncEngine
+
+    @abstractmethod
+    async def open(self, migrations: Sequence[str], *, exclusive: bool) -> None:
+        """Claim, migrate, and make the engines. Leaves nothing open when it raises."""
+
+    @abstractmethod
+    def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
+        """The one that commits."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give everything back."""
+
+    async def read(self, query: Callable[[sa.Connection], Found]) -> Found:
+        """A read that meets a connection lost while it was idle is run once more, on a new one."""
+        try:
+            try:
+                return await self._read(query)
+            except sa.exc.DBAPIError as error:
+                if not is_lost(error):
+                    raise
+                return await self._read(query)
+        except Exception as error:
+            meaning = translated(error)
+            if meaning is error:
+                raise
+            raise meaning from error
+
+    async def _read(self, query: Callable[[sa.Connection], Found]) -> Found:
+        async with self.readers.connect() as connection:
+            return await connection.run_sync(query)

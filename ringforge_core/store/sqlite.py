@@ -1,0 +1,142 @@
+"""SQLite: a thread of its own does all writing, and is back on the event loop once per commit."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from queue import SimpleQueue
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from ringforge_core.errors import Backpressure
+from ringforge_core.store import address
+from ringforge_core.store.commit import commit
+from ringforge_core.store.database import Database
+from ringforge_core.store.failures import translated
+from ringforge_core.store.lock import FileLock
+from ringforge_core.store.migrate import migrate
+from ringforge_core.store.once import Idempotency
+from ringforge_core.store.settings import StoreSettings
+from ringforge_core.store.work import Committed, Work
+from ringforge_core.store.writer import Listener, Writer
+
+
+class SqliteDatabase(Database):
+    def __init__(self, url: sa.URL, settings: StoreSettings) -> None:
+        self._url = url
+        self._settings = settings
+        self._lock = FileLock(address.file_of(url))
+
+    async def open(self, migrations: Sequence[str], *, exclusive: bool) -> None:
+        await asyncio.to_thread(self._open, migrations, exclusive)
+
+    def _open(self, migrations: Sequence[str], exclusive: bool) -> None:
+        try:
+            address.file_of(self._url).parent.mkdir(parents=True, exist_ok=True)
+            if exclusive:
+                self._lock.take()
+            self._write_engine = sa.create_engine(
+                self._url.set(drivername="sqlite"), connect_args={"check_same_thread": False}
+            )
+            configure(self._write_engine, self._settings, begin="BEGIN IMMEDIATE")
+            with self._write_engine.begin() as connection:
+                migrate(connection, migrations)
+            self.readers = create_async_engine(
+                self._url,
+                pool_size=self._settings.read_connections,
+                max_overflow=0,
+                pool_timeout=self._settings.busy_timeout_seconds,
+            )
+            configure(self.readers.sync_engine, self._settings, begin="BEGIN", pragmas=("query_only=ON",))
+        except Exception as error:
+            self._lock.release()
+            meaning = translated(error)
+            if meaning is error:
+                raise
+            raise meaning from error
+
+    def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
+        return ThreadWriter(self._write_engine, self._settings, idempotency, listeners)
+
+    async def close(self) -> None:
+        await self.readers.dispose()
+        await asyncio.to_thread(self._write_engine.dispose)
+        self._lock.release()
+
+
+def configure(engine: sa.Engine, settings: StoreSettings, *, begin: str, pragmas: Sequence[str] = ()) -> None:
+    """Set up each connection of the engine: durable commits, foreign keys, and how its transactions begin."""
+    durable = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+    timeout = f"busy_timeout={settings.busy_timeout_seconds * 1000:.0f}"
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions by itself
+        cursor = connection.cursor()
+        for pragma in (timeout, *durable, *pragmas):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+class ThreadWriter(Writer):
+    def __init__(
+        self,
+        engine: sa.Engine,
+        settings: StoreSettings,
+        idempotency: Idempotency,
+        listeners: Sequence[Listener],
+    ) -> None:
+        super().__init__(listeners)
+        self._engine = engine
+        self._settings = settings
+        self._idempotency = idempotency
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="ringforge-store-writer", daemon=True)
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def submit(self, work: Work) -> None:
+        if self._queue.qsize() >= self._settings.queue_size:
+            raise Backpressure("Too many changes wait for the database.")
+        self._queue.put(work)
+
+    async def close(self) -> None:
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        deferred: list[Work] = []
+        accepting = True
+        with self._engine.connect() as connection:
+            while accepting or deferred:
+                works, accepting = self._take(deferred, accepting)
+                committed = self._commit(connection, works)
+                deferred = committed.deferred
+                self._loop.call_soon_threadsafe(self._deliver, committed)
+
+    def _take(self, deferred: list[Work], accepting: bool) -> tuple[list[Work], bool]:
+        """The next batch, deferred works first: waits until there is one work, then takes what is there."""
+        works = deferred
+        while accepting and len(works) < self._settings.commit_size and (not works or self._queue.qsize()):
+            work = self._queue.get()
+            if work is None:
+                return works, False
+            if not work.future.cancelled():
+                works.append(work)
+        return works, accepting
+
+    def _commit(self, connection: sa.Connection, works: list[Work]) -> Committed:
+        try:
+            return commit(connection, works, self._idempotency)
+        except Exception as error:  # noqa: BLE001 — whatever happened, every caller must be answered
+            for work in works:
+                work.error = translated(error)
+            return Committed(works)

@@ -1,0 +1,53 @@
+"""One change on its way through the writer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ringforge_core.errors import Conflict
+from ringforge_core.ports.event_bus import Event
+from ringforge_core.ports.store import Once, Write
+
+
+class Work:
+    """A command with its write function, the future its caller waits on, and what became of it."""
+
+    __slots__ = ("command", "error", "future", "once", "result", "write")
+
+    def __init__(self, write: Write[Any, Any], command: Any, once: Once | None, future: asyncio.Future[Any]) -> None:
+        self.write = write
+        self.command = command
+        self.once = once
+        self.future = future
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def resume(self) -> None:
+        """Answer the caller, unless it has gone."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class Committed:
+    """What one commit did: its events in `seq` order, and the works that must wait for the next one."""
+
+    __slots__ = ("deferred", "events", "works")
+
+    def __init__(self, works: Sequence[Work]) -> None:
+        self.works = works
+        self.events: list[Event] = []
+        self.deferred: list[Work] = []
+
+
+def idempotency_conflict() -> Conflict:
+    return Conflict(
+        "This idempotency key was used for another request.",
+        reason="idempotency_conflict",
+        fix="Use a new key for each new request; repeat a key only with the same payload.",
+    )
