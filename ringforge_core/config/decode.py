@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-import types
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from ringforge_core.config.fields import is_table, notes, plain_type
 from ringforge_core.config.problems import Problems
 from ringforge_core.config.references import resolve
 from ringforge_core.config.settings import PluginTable
@@ -60,8 +60,8 @@ class Decoder:
             return None
 
     def _value(self, annotation: Any, value: Any, path: KeyPath) -> Any:
-        plain = _plain(annotation)
-        if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+        plain = plain_type(annotation)
+        if is_table(plain):
             return self.table(plain, value, path)
         value = _typed(plain, value)
         if isinstance(value, str) and _may_be_reference(annotation):
@@ -89,20 +89,9 @@ class Decoder:
         return resolve(value, self._environ) if kind is Secret else kind(value)
 
 
-def _plain(annotation: Any) -> Any:
-    """The type without `Annotated` and without `| None`."""
-    if get_origin(annotation) is Annotated:
-        return _plain(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        others = [option for option in get_args(annotation) if option is not type(None)]
-        if len(others) == 1:
-            return _plain(others[0])
-    return annotation
-
-
 def _may_be_reference(annotation: Any) -> bool:
     """Whether a `str` is marked `Meta(extra={"reference": True})`: a text that may hold a secret, such as a URL."""
-    return any(isinstance(note, msgspec.Meta) and (note.extra or {}).get("reference") for note in get_args(annotation))
+    return any((note.extra or {}).get("reference") for note in notes(annotation))
 
 
 def _typed(kind: Any, value: Any) -> Any:
@@ -110,7 +99,7 @@ def _typed(kind: Any, value: Any) -> Any:
     container = get_origin(kind) or kind
     if container is dict and isinstance(value, dict):
         item = (get_args(kind) or (str, str))[1]
-        return {key: _typed(_plain(item), inner) for key, inner in value.items()}
+        return {key: _typed(plain_type(item), inner) for key, inner in value.items()}
     if not isinstance(value, Text):
         return value
     if container not in _PARSED:

@@ -57,7 +57,13 @@ def _decode(tree: Tree, environ: Mapping[str, str]) -> Config:
         else:
             problems.add_unknown((name,), table_types)
     problems.raise_any()
-    return Config(**tables, origins=tree.origins)
+    config = Config(**tables, origins=tree.origins)
+    return config if tree.origins.of(("store", "url")) else _with_database_in_data_directory(config)
+
+
+def _with_database_in_data_directory(config: Config) -> Config:
+    store = msgspec.structs.replace(config.store, url=f"sqlite:///{config.hub.data_directory}/hub.db")
+    return msgspec.structs.replace(config, store=store)
 
 
 def _find_file(environ: Mapping[str, str]) -> Path | None:

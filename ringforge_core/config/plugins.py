@@ -94,5 +94,5 @@ def _unused(config: Config, name: str, table: PluginTable, plugin: str, manager:
     known = [installed.name for installed in manager.installed() if installed.port == table.port]
     nearest = difflib.get_close_matches(plugin, known, n=1)
     hint = f"; did you mean [{name}.{nearest[0]}]?" if nearest else ""
-    where = config.origins.of((name, plugin)) or "configuration"
+    where = config.origins.near((name, plugin)) or "configuration"
     return f'{where}: [{name}.{plugin}] is not used, and no plugin "{plugin}" is installed{hint}'

@@ -51,5 +51,5 @@ class Problems:
             raise ConfigError("\n".join(lines), fix="\n".join(fixes), problems=lines) from self._errors[0]
 
     def _note(self, path: KeyPath, message: str) -> None:
-        where = self._origins.of(path) or self._origins.file or "configuration"
+        where = self._origins.near(path) or self._origins.file or "configuration"
         self._errors.append(ConfigError(f"{where}: {message}", fix=FIX, problems=[f"{where}: {message}"]))

@@ -25,7 +25,11 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         str, Meta(description="HOST:PORT to serve on; port 0 takes a free one. An IPv6 host goes in brackets.")
     ] = "127.0.0.1:4000"
     data_directory: Annotated[
-        Path, Meta(description="Where the hub keeps its files; relative to the working directory.")
+        Path,
+        Meta(
+            description="Where the hub keeps its files, relative to the working directory. The database lies in it, too,"
+            " unless [store] url names another one."
+        ),
     ] = Path("ringforge-data")
     node: Annotated[
         str,
@@ -67,7 +71,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     operator_token: Annotated[
         Secret | None,
         Meta(
-            description="Bearer token that /metrics asks for. Without one /metrics answers to this machine only.",
+            description="Bearer token that guards /metrics.",
             examples=["file:/run/secrets/operator_token"],
         ),
     ] = None

@@ -23,7 +23,11 @@ class Origins(msgspec.Struct):
     by_path: dict[KeyPath, str] = {}
 
     def of(self, path: KeyPath) -> str | None:
-        """The origin of a value or of the table around it; None for a default."""
+        """The origin of a value; None for a default."""
+        return self.by_path.get(path)
+
+    def near(self, path: KeyPath) -> str | None:
+        """The origin of a value or else of the table around it."""
         return next((self.by_path[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.by_path), None)
 
 

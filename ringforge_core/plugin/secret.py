@@ -6,8 +6,9 @@ import re
 
 REDACTED = "[redacted]"
 
-_API_KEY = re.compile(r"(rf_(?:live|test|admin)_[0-9A-Za-z]{0,4})[0-9A-Za-z]*")
+_API_KEY = re.compile(r"(rf_(?:live|test|admin)_[0-9A-Za-z]{4})[0-9A-Za-z]+")
 _URL_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+(?=@)")
+_URL_QUERY = re.compile(r"([?&](?:api_key|token|password|secret|challenge_response)=)(?!rf_)[^&\s\"']+")
 
 
 class Secret:
@@ -35,9 +36,11 @@ class Secret:
 
 
 def redact(text: str) -> str:
-    """The text with API keys cut to their first characters (`rf_live_ab12…`) and passwords in URLs taken out."""
+    """The text with API keys cut to their first characters (`rf_live_ab12…`) and secrets in URLs taken out."""
     if "rf_" in text:
         text = _API_KEY.sub(r"\1…", text)
     if "://" in text:
         text = _URL_PASSWORD.sub(rf"\1:{REDACTED}", text)
+    if "=" in text:
+        text = _URL_QUERY.sub(rf"\1{REDACTED}", text)
     return text

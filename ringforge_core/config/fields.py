@@ -1,0 +1,58 @@
+"""What the settings structs say about themselves: keys, descriptions, defaults."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Meta
+
+from ringforge_core.config.tree import KeyPath
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One documented key. `default` is NODEFAULT for a required key and for one that is computed at the start."""
+
+    table: KeyPath
+    key: str
+    description: str
+    default: Any
+    examples: tuple[Any, ...]
+
+
+def plain_type(annotation: Any) -> Any:
+    """The type without `Annotated` and without `| None`."""
+    if get_origin(annotation) is Annotated:
+        return plain_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        others = [option for option in get_args(annotation) if option is not type(None)]
+        if len(others) == 1:
+            return plain_type(others[0])
+    return annotation
+
+
+def notes(annotation: Any) -> list[Meta]:
+    """The `Meta` of an annotation."""
+    return [note for note in get_args(annotation) if isinstance(note, Meta)] if get_origin(annotation) is Annotated else []
+
+
+def is_table(annotation: Any) -> bool:
+    kind = plain_type(annotation)
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def settings_of(settings_type: type[msgspec.Struct], table: KeyPath) -> Iterator[Setting]:
+    """The keys of a settings struct, those of tables within it after its own; keys without a description are left out."""
+    fields = msgspec.structs.fields(settings_type)
+    for field in fields:
+        described = [note for note in notes(field.type) if note.description]
+        if described and not is_table(field.type):
+            examples = tuple(example for note in described for example in note.examples or ())
+            computed = field.default_factory is not NODEFAULT and field.default_factory not in (list, dict, set, tuple)
+            empty = field.default_factory() if field.default_factory is not NODEFAULT and not computed else field.default
+            yield Setting(table, field.encode_name, described[0].description or "", empty, examples)
+    for field in fields:
+        if is_table(field.type):
+            yield from settings_of(plain_type(field.type), (*table, field.encode_name))
