@@ -31,8 +31,10 @@ class Receiver(Protocol):
 
 
 class Transport(ABC):
+    __slots__ = ()
+
     @abstractmethod
-    def write(self, frames: bytes) -> None:
+    def write(self, frames: bytes, /) -> None:
         """Send one or more complete server frames, joined. After a close it does nothing."""
 
     @abstractmethod
