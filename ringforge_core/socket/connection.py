@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ringforge_core.errors import Refused, RingforgeError
+from ringforge_core.identity import Credentials
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.frames import NULL, Frame, closed, decode_frame, json_text, reply
 
 if TYPE_CHECKING:
-    from ringforge_core.identity import KeyHolder
     from ringforge_core.socket.fanout import Topic
     from ringforge_core.socket.gateway import Gateway
     from ringforge_core.socket.transport import Transport
@@ -26,18 +26,18 @@ class Connection:
     """A `Receiver` of its transport. `agent` is None until the client has authenticated."""
 
     __slots__ = (
-        "__weakref__", "address", "agent", "channels", "gateway", "joined_at", "key", "opened", "outbox", "quiet",
-        "session_open", "topic", "topics", "transport", "wake",
+        "__weakref__", "address", "agent", "channels", "credentials", "gateway", "joined_at", "opened", "outbox",
+        "quiet", "session_open", "topic", "topics", "transport", "wake",
     )  # fmt: skip
 
     def __init__(
-        self, gateway: Gateway, *, agent: AgentSession | None, key: KeyHolder | None, address: str | None
+        self, gateway: Gateway, *, agent: AgentSession | None, credentials: Credentials, address: str | None
     ) -> None:
         self.gateway = gateway
         self.transport: Transport = None  # type: ignore[assignment]  # set at the take-over, before the first frame
         self.agent = agent
-        self.key = key
-        """The key that came without an agent: the join brings the agent."""
+        self.credentials = credentials
+        """What the connect request gave when that was not an agent: the join completes it. Forgotten then."""
         self.address = address
         self.channels: dict[str, Channel] = {}
         self.quiet = 0
@@ -80,9 +80,7 @@ class Connection:
             join_ref, ref, topic, _ = _split_binary(message)
         except (ValueError, IndexError):
             return self.close(BAD_DATA, "not a binary push of Phoenix V2")
-        error = Refused(
-            "Binary frames are not supported.", reason="binary_not_supported", fix="Send JSON in text frames."
-        )
+        error = Refused("Binary frames are not supported.", reason="binary_not_supported", fix="Send JSON in text frames.")
         channel = self.channels.get(topic)
         return self.send(
             reply(
@@ -150,9 +148,7 @@ class Connection:
 
     def refuse_join(self, frame: Frame, error: RingforgeError) -> None:
         join_ref = NULL if error.reason == "unmatched topic" else bytes(frame.join_ref)
-        self.send(
-            reply(join_ref, bytes(frame.ref), json_text(frame.topic), b"error", json_text(error.as_reply()))
-        )
+        self.send(reply(join_ref, bytes(frame.ref), json_text(frame.topic), b"error", json_text(error.as_reply())))
 
     # --- frames -------------------------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 class BoundEvent:
     """A declaration with the capability instance that handles it."""
 
-    __slots__ = ("decode", "declaration", "handle", "is_async", "measure")
+    __slots__ = ("declaration", "decode", "handle", "is_async", "measure")
 
     def __init__(self, declaration: EventDeclaration, capability: Capability[Any], measure: EventMeasure) -> None:
         self.declaration = declaration
@@ -106,7 +106,9 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 — whatever a handler raises is answered, never the channel's end
             return _fail(channel, frame, event, error)
         channel.busy = True
-        task = asyncio.get_running_loop().create_task(self._run(channel, frame, event, started, event.handle(call, request)))
+        task = asyncio.get_running_loop().create_task(
+            self._run(channel, frame, event, started, event.handle(call, request))
+        )
         self._running[task] = started
         return None
 

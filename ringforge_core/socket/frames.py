@@ -42,9 +42,7 @@ def decode_frame(message: bytes) -> Frame:
 
 def reply(join_ref: bytes, ref: bytes, topic: bytes, status: bytes, response: bytes) -> bytes:
     """A `phx_reply`. `topic` and `response` are JSON text, `status` is `ok` or `error`."""
-    return text_frame(
-        b'[%b,%b,%b,"phx_reply",{"status":"%b","response":%b}]' % (join_ref, ref, topic, status, response)
-    )
+    return text_frame(b'[%b,%b,%b,"phx_reply",{"status":"%b","response":%b}]' % (join_ref, ref, topic, status, response))
 
 
 def push(join_ref: bytes, topic: bytes, event: str, payload: bytes) -> bytes:

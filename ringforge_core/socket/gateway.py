@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from ringforge_core.errors import RingforgeError
-from ringforge_core.identity import Admission, Credentials, KeyHolder, Sessions, iso, now
+from ringforge_core.identity import NOTHING, Admission, Credentials, Sessions, iso, now
 from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.plugin.messages import Push
 from ringforge_core.ports.store import Store
@@ -55,6 +56,8 @@ class Gateway:
         self._capabilities: Sequence[Capability[Any]] = ()
         self._joiner: Joiner
         self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._clock = Clock(self, idle_seconds=idle_seconds, join_deadline_seconds=join_deadline_seconds)
 
     async def start(self, capabilities: Sequence[Capability[Any]]) -> None:
@@ -84,24 +87,26 @@ class Gateway:
         self.measures.authentications["success", method] += 1
         return agent
 
-    def connect(self, *, agent: AgentSession | None, key: KeyHolder | None, address: str | None) -> Connection:
-        """Make a connection; `opened` follows when its transport is there."""
-        return Connection(self, agent=agent, key=key, address=address)
-
     def opened(self, connection: Connection) -> None:
         """The transport is in place: frames may come."""
         connection.opened = True
         self.connections[connection] = None
+        self._empty.clear()
         if connection.agent is None:
             self._clock.expect_join(connection)
 
-    def authenticated(self, connection: Connection) -> None:
+    def authenticated(self, connection: Connection, agent: AgentSession) -> None:
+        """The socket belongs to this agent from now on."""
+        connection.agent = agent
+        connection.credentials = NOTHING
         self._clock.joined(connection)
 
     def closed(self, connection: Connection, code: int, reason: str) -> None:
         """The transport is gone."""
         connection.opened = False
         self.connections.pop(connection, None)
+        if not self.connections:
+            self._empty.set()
         self._clock.joined(connection)
         self.measures.closes[code] += 1
         if connection.session_open and (agent := connection.agent) is not None:
@@ -126,7 +131,7 @@ class Gateway:
         for capability in self._capabilities[: channel.entered]:
             try:
                 capability.on_leave(channel)
-            except Exception as error:  # noqa: BLE001 — one capability's fault must not keep the others from hearing
+            except Exception as error:  # one capability's fault must not keep the others from hearing
                 log.error("leave_failed", capability=capability.name, exc_info=error)
 
     # --- ends ---------------------------------------------------------------------------------------------------
@@ -134,14 +139,15 @@ class Gateway:
     def revoke(self, keys: set[str], agents: set[str], tenants: set[str]) -> None:
         """Close the sockets of revoked keys, deleted agents and suspended tenants."""
         for connection in list(self.connections):
-            agent, key = connection.agent, connection.key
-            key_id = agent.key_id if agent else key.key_id if key else None
-            if key_id in keys:
+            agent = connection.agent
+            if agent is None:
+                continue
+            if agent.key_id in keys:
                 self._tell(connection, KeyRevoked(at=iso(now())))
                 connection.close(POLICY, "api key revoked")
-            elif agent is not None and agent.agent_id in agents:
+            elif agent.agent_id in agents:
                 connection.close(POLICY, "agent deleted")
-            elif agent is not None and agent.tenant_id in tenants:
+            elif agent.tenant_id in tenants:
                 connection.close(POLICY, "tenant suspended")
 
     async def drain(self, *, seconds: float) -> None:
@@ -157,9 +163,9 @@ class Gateway:
             for connection in leaving[start : start + DRAIN_BATCH]:
                 connection.close(RESTART, "hub is restarting")
             await asyncio.sleep(DRAIN_PAUSE)
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self.connections and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(DRAIN_PAUSE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
 
     def _tell(self, connection: Connection, push: Push) -> None:
         for channel in connection.channels.values():

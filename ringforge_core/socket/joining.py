@@ -66,7 +66,7 @@ class Joiner:
         """Answer the join. A refusal or a fault answers with an error and leaves the connection open."""
         try:
             await self._join(channel, frame, replaced)
-        except Exception as error:  # noqa: BLE001 — a join that fails is answered, never the connection's end
+        except Exception as error:  # a join that fails is answered, never the connection's end
             if not isinstance(error, RingforgeError):
                 log.error("join_failed", exc_info=error)
                 error = RingforgeError("The join failed inside the hub.", reason="join_crashed")
@@ -113,7 +113,7 @@ class Joiner:
 
     async def _authenticate(self, channel: Channel, payload: dict[str, Any]) -> AgentSession:
         connection = channel.connection
-        credentials = parse_join_credentials(payload)
+        credentials = parse_join_credentials(payload, connect=connection.credentials)
         if connection.agent is not None:
             if credentials is not None and credentials.api_key is not None:
                 await self._check_same_tenant(connection.agent, credentials)
@@ -123,13 +123,13 @@ class Joiner:
                 "This socket has not authenticated yet.", reason="missing_credentials",
                 fix='Send {"api_key": "rf_live_…", "agent": {"name": "…"}} in the join.',
             )  # fmt: skip
-        if credentials.api_key is None and connection.key is not None:
-            credentials = connection.key.complete(credentials)
         agent = await self._gateway.authenticate(credentials, address=connection.address, method="join")
-        if connection.agent is not None and connection.agent.agent_id != agent.agent_id:
-            raise Forbidden("This socket belongs to another agent.", reason="identity_mismatch")
-        self._gateway.authenticated(connection)
-        return connection.agent or agent
+        if connection.agent is not None:  # a join of another topic came first
+            if connection.agent.agent_id != agent.agent_id:
+                raise Forbidden("This socket belongs to another agent.", reason="identity_mismatch")
+            return connection.agent
+        self._gateway.authenticated(connection, agent)
+        return agent
 
     async def _check_same_tenant(self, agent: AgentSession, credentials: Credentials) -> None:
         holder = await self._gateway.admission.check_key(credentials.api_key or "")

@@ -46,9 +46,7 @@ class SocketMeasures(Collector):
         yield GaugeMetricFamily(
             "ringforge_connected_agents", "Agents with a joined channel on this node.", value=self._agents()
         )
-        latency = HistogramMetricFamily(
-            "ringforge_event_seconds", "Time from a frame to its reply.", labels=["event"]
-        )
+        latency = HistogramMetricFamily("ringforge_event_seconds", "Time from a frame to its reply.", labels=["event"])
         errors = CounterMetricFamily("ringforge_event_errors", "Refused or failed events.", labels=["event", "reason"])
         for event, measure in self.events.items():
             latency.add_metric([event], *_histogram(measure))

@@ -18,7 +18,6 @@ from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.fanout import Fanout, Topic
 from ringforge_core.socket.frames import NULL, push
 
-
 RECENT = 256
 """Delivered events that a room keeps in memory: a member that was away for a moment resumes without the database."""
 
@@ -137,9 +136,7 @@ class Rooms:
         return len(channels)
 
     def close_agent(self, agent_id: str, *, code: int, reason: str) -> int:
-        connections = {
-            channel.connection for room in self._rooms.values() for channel in room.agents.get(agent_id, ())
-        }
+        connections = {channel.connection for room in self._rooms.values() for channel in room.agents.get(agent_id, ())}
         for connection in connections:
             connection.close(code, reason)
         return len(connections)

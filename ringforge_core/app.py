@@ -1,0 +1,152 @@
+"""The composition root: the one place where concrete classes meet. Nothing happens at import."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+import structlog
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from prometheus_client import CollectorRegistry
+
+from ringforge_core.config import Config, Plugins
+from ringforge_core.errors import RingforgeError
+from ringforge_core.http.addresses import client_address
+from ringforge_core.http.connect_check import connect_check_handler
+from ringforge_core.http.errors import on_error, on_fault, on_http_exception
+from ringforge_core.http.handshake import handshake_handlers
+from ringforge_core.http.health import health_handlers
+from ringforge_core.http.metrics import metrics_handler
+from ringforge_core.identity import Admission, Bootstrap, RevocationWatch, Sessions, first_start
+from ringforge_core.plugin.capability import Capability, Pushes
+from ringforge_core.plugin.hookspecs import AdapterContext
+from ringforge_core.ports.event_bus import EventBus
+from ringforge_core.ports.store import Store
+from ringforge_core.socket.bounds import Bounds
+from ringforge_core.socket.gateway import Gateway
+from ringforge_core.socket.server import serve
+from ringforge_core.store import SqlStore
+from ringforge_core.store.relay import Relay
+
+try:
+    import uvloop
+except ImportError:  # not there on Windows
+    uvloop = None  # type: ignore[assignment]
+
+VERSION = version("ringforge-core")
+
+log = structlog.get_logger(__name__)
+
+
+class Hub:
+    """A whole hub, made of its parts but not yet running; `running()` starts and stops it.
+
+    It is also what capabilities see (`plugin.Hub`): the store, the bus, the pushes and this node's name.
+    """
+
+    store: Store
+    bus: EventBus
+    pushes: Pushes
+
+    def __init__(self, config: Config, plugins: Plugins) -> None:
+        self.config = config
+        self.node = config.hub.node
+        migrations = [
+            loaded.capability.migrations for loaded in plugins.capabilities if loaded.capability.migrations is not None
+        ]
+        self.store = SqlStore(config.store.url, settings=config.store, migrations=migrations)
+        self.admission = Admission(self.store)
+        self.sessions = Sessions(self.store, node=self.node)
+        self.gateway = Gateway(
+            store=self.store, admission=self.admission, sessions=self.sessions, node=self.node,
+            server=f"ringforge/{VERSION}", max_buffered=config.hub.max_buffered_bytes,
+            idle_seconds=config.hub.idle_seconds, join_deadline_seconds=config.hub.join_deadline_seconds,
+        )  # fmt: skip
+        self.pushes = self.gateway.rooms
+        loaded_bus = plugins.adapter("event_bus")
+        context = AdapterContext(data_directory=config.hub.data_directory, store=self.store, node=self.node)
+        self.bus = loaded_bus.adapter.create(loaded_bus.settings, context)
+        self.capabilities: list[Capability[Any]] = [
+            loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
+        ]
+        self.first_start: Bootstrap | None = None
+        """The keys made at the very first start, once; None at every other one."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start every part after those it stands on; stop in the opposite order, whatever happens."""
+        async with AsyncExitStack() as stack:
+            await self.store.open()
+            stack.push_async_callback(self.store.close)
+            self.first_start = await first_start(self.store)
+            await self.sessions.close_stale()
+            relay = Relay(self.store, self.bus)
+            watch = RevocationWatch(self.store, self.gateway.revoke)
+            for part in (self.bus, relay, *self.capabilities):
+                await part.start()
+                stack.push_async_callback(part.stop)
+            await self.gateway.start(self.capabilities)
+            stack.push_async_callback(self.gateway.stop)
+            await self.bus.subscribe(self.gateway.delivery.deliver)
+            await watch.start()
+            stack.push_async_callback(watch.stop)
+            yield
+
+    def application(self) -> Litestar:
+        """The ASGI application; its lifespan runs the hub, so that it works under any ASGI server."""
+
+        @asynccontextmanager
+        async def lifespan(_: Litestar) -> AsyncIterator[None]:
+            async with self.running():
+                yield
+
+        hub = self.config.hub
+        registry = CollectorRegistry()
+        registry.register(self.gateway.measures)
+        return Litestar(
+            route_handlers=[
+                *handshake_handlers(
+                    self.gateway, client_address(hub.trusted_proxies), Bounds(max_message=hub.max_message_bytes)
+                ),
+                *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
+                connect_check_handler(self.admission, hub.public_url),
+                metrics_handler(registry, hub.operator_token),
+            ],
+            lifespan=[lifespan],
+            exception_handlers={RingforgeError: on_error, HTTPException: on_http_exception, Exception: on_fault},
+            openapi_config=OpenAPIConfig("Ringforge", VERSION, path="/api/schema", render_plugins=[JsonRenderPlugin()]),
+            logging_config=None,
+            request_max_body_size=1024 * 1024,
+        )
+
+    async def _check_store(self) -> None:
+        await self.store.read(lambda connection: connection.exec_driver_sql("SELECT 1").fetchone())
+
+
+async def serve_hub(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. `on_started` gets the hub and its URL once it takes connections."""
+    hub = Hub(config, plugins)
+    host, port = config.hub.address
+    secure = config.hub.tls_certificate is not None
+
+    def started(actual_port: int) -> None:
+        shown = f"[{host}]" if ":" in host else host
+        on_started(hub, config.hub.public_url or f"{'https' if secure else 'http'}://{shown}:{actual_port}")
+
+    await serve(
+        hub.application(), host=host, port=port, on_started=started,
+        before_shutdown=lambda: hub.gateway.drain(seconds=config.hub.drain_seconds),
+        tls_certificate=config.hub.tls_certificate, tls_key=config.hub.tls_key,
+    )  # fmt: skip
+
+
+def run(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:
+    """`serve_hub` on the fastest event loop that is there."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+        runner.run(serve_hub(config, plugins, on_started=on_started))

@@ -1,0 +1,53 @@
+"""One shape for every error over HTTP: `{error, message, fix?, …extras}`."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from ringforge_core.errors import Conflict, Forbidden, LimitReached, NotFound, Refused, RingforgeError, Unauthenticated
+from ringforge_core.errors import Unavailable as BackendUnavailable
+
+_STATUS: tuple[tuple[type[RingforgeError], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (LimitReached, 429),
+    (Refused, 400),
+    (BackendUnavailable, 503),
+)
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
+
+log = structlog.get_logger(__name__)
+
+
+def on_error(_: Request[Any, Any, Any], error: RingforgeError) -> Response[dict[str, Any]]:
+    """The hub's own errors, by their place in the tree."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    body = error.as_reply()
+    return _answer(status, body.pop("reason"), **body)
+
+
+def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    """What Litestar itself refuses: unknown paths, methods, sizes."""
+    code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
+    return _answer(error.status_code, code, message=error.detail, headers=error.headers)
+
+
+def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Everything else is ours: logged under an id, told without its inside."""
+    error_id = secrets.token_hex(8)
+    log.error("request_failed", path=request.url.path, error_id=error_id, exc_info=error)
+    return _answer(500, "internal_error", message="The hub could not do this.", error_id=error_id)
+
+
+def _answer(
+    status: int, code: str, *, message: str, fix: str = "", headers: dict[str, str] | None = None, **extras: Any
+) -> Response[dict[str, Any]]:
+    body = {"error": code, "message": message, **({"fix": fix} if fix else {}), **extras}
+    return Response(body, status_code=status, headers=headers, media_type=MediaType.JSON)
