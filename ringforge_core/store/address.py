@@ -10,6 +10,8 @@ from sqlalchemy.exc import ArgumentError
 
 from ringforge_core.errors import ConfigError
 
+SQLITE = "sqlite+aiosqlite"
+POSTGRESQL = "postgresql+asyncpg"
 _FIX = "Write `sqlite:///path/hub.db` or `postgresql://user:password@host:5432/database`."
 
 
@@ -22,7 +24,7 @@ def parse(text: str) -> sa.URL:
     if url.drivername == "sqlite":
         if not url.database or url.database == ":memory:":
             raise ConfigError("The [store] url names no database file.", fix=_FIX)
-        return url.set(drivername="sqlite+aiosqlite")
+        return url.set(drivername=SQLITE)
     if url.drivername in ("postgresql", "postgres"):
         return _asyncpg(url)
     raise ConfigError(f"The [store] url starts with {url.drivername}, which is no database that the hub knows.", fix=_FIX)
@@ -34,7 +36,7 @@ def file_of(url: sa.URL) -> Path:
 
 def _asyncpg(url: sa.URL) -> sa.URL:
     """asyncpg calls libpq's `sslmode` `ssl`."""
-    url = url.set(drivername="postgresql+asyncpg")
+    url = url.set(drivername=POSTGRESQL)
     if mode := url.query.get("sslmode"):
         url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
     return url

@@ -1,23 +1,24 @@
-"""One commit for all who wait: run their writes, number their events, keep their replies."""
+"""One commit for all who wait: run their writes, keep their replies, number their events."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from ringforge_core.errors import PluginError, RingforgeError
+from ringforge_core.errors import PluginError, RingforgeError, Unavailable
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Rows
-from ringforge_core.store.failures import is_lost, translated
+from ringforge_core.store.failures import is_lost, is_lost_race, translated
 from ringforge_core.store.log import record
 from ringforge_core.store.once import Idempotency, KeyTaken
 from ringforge_core.store.work import Committed, Work
 
 
-class OutcomeUnknown(Exception):
+class OutcomeUnknown(Unavailable):
     """The connection broke while the commit was under way: it may have happened, so it must not be run again."""
 
 
@@ -38,56 +39,72 @@ class SqlTransaction:
 
 
 def commit(connection: sa.Connection, works: Sequence[Work], idempotency: Idempotency) -> Committed:
-    """Run all works and commit once. Each has its result or error afterwards; those in `deferred` have none yet."""
-    committed = Committed(works)
+    """Run all works and commit once; each has its result or error then, or is deferred to the next commit.
+
+    When it raises, nothing was committed; except that after `OutcomeUnknown` nobody can tell.
+    """
+    batch = _Batch(connection, idempotency)
     transaction = connection.begin()
     try:
-        fresh, copies = idempotency.answer_repeats(connection, works)
-        committed.deferred += copies
-        _settle(connection, fresh, idempotency, committed)
+        batch.run(works)
     except BaseException:
         transaction.rollback()
         raise
     try:
         transaction.commit()
     except Exception as error:
-        raise OutcomeUnknown from error
-    return committed
+        raise OutcomeUnknown("The database broke off in the middle of a commit.") from error
+    return Committed(works, batch.deferred, batch.events)
 
 
-def _settle(connection: sa.Connection, works: Sequence[Work], idempotency: Idempotency, committed: Committed) -> None:
-    """Run the works behind a savepoint; halve a failing lot until only the culprit is left with its error."""
-    if not works:
-        return
-    savepoint = connection.begin_nested()
-    try:
-        events = _run(connection, works, idempotency)
-    except Exception as error:
-        if is_lost(error):
-            raise
-        savepoint.rollback()
+class _Batch:
+    """The works of one commit while they run."""
+
+    def __init__(self, connection: sa.Connection, idempotency: Idempotency) -> None:
+        self._connection = connection
+        self._idempotency = idempotency
+        self.events: list[Event] = []
+        self.deferred: list[Work] = []
+
+    def run(self, works: Sequence[Work]) -> None:
+        fresh, copies = self._idempotency.answer_repeats(self._connection, works)
+        self.deferred += copies
+        if fresh:
+            self._settle(fresh)
+
+    def _settle(self, works: Sequence[Work]) -> None:
+        """Run the works behind a savepoint; halve a failing lot until only the culprit is left with its error."""
+        savepoint = self._connection.begin_nested()
+        try:
+            events = self._execute(works)
+            savepoint.commit()
+        except Exception as error:
+            if is_lost(error) or is_lost_race(error):
+                raise
+            savepoint.rollback()
+            self._isolate(works, error)
+        else:
+            self.events += events
+
+    def _isolate(self, works: Sequence[Work], error: Exception) -> None:
         if len(works) > 1:
             middle = len(works) // 2
-            _settle(connection, works[:middle], idempotency, committed)
-            _settle(connection, works[middle:], idempotency, committed)
+            self._settle(works[:middle])
+            self._settle(works[middle:])
         elif isinstance(error, KeyTaken):
-            committed.deferred.append(works[0])
+            self.deferred += works
         else:
             works[0].error = translated(error)
-    else:
-        savepoint.commit()
-        committed.events += events
 
-
-def _run(connection: sa.Connection, works: Sequence[Work], idempotency: Idempotency) -> list[Event]:
-    transaction = SqlTransaction(connection)
-    for write, group in groupby(works, key=lambda work: work.write):
-        members = list(group)
-        results = write(transaction, [work.command for work in members])
-        if len(results) != len(members):
-            raise PluginError(f"{write!r} returned {len(results)} results for {len(members)} commands.")
-        for work, result in zip(members, results, strict=True):
-            refused = isinstance(result, RingforgeError)
-            work.result, work.error = (None, result) if refused else (result, None)
-    idempotency.remember(connection, works)
-    return record(transaction, transaction.appended)
+    def _execute(self, works: Sequence[Work]) -> list[Event]:
+        transaction = SqlTransaction(self._connection)
+        for write, group in groupby(works, key=attrgetter("write")):
+            members = list(group)
+            results = write(transaction, [work.command for work in members])
+            if len(results) != len(members):
+                raise PluginError(f"{write!r} returned {len(results)} results for {len(members)} commands.")
+            for work, result in zip(members, results, strict=True):
+                work.result = result
+                work.error = result if isinstance(result, RingforgeError) else None
+        self._idempotency.remember(self._connection, works)
+        return record(transaction, transaction.appended)

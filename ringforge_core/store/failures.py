@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import sqlalchemy.exc as vendor
 
-from ringforge_core.errors import Conflict, Unavailable
+from ringforge_core.errors import Conflict, InvalidPayload, RingforgeError, Unavailable
 
 _LOST_RACE = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
+_DATA_EXCEPTION = "22"  # PostgreSQL's class of values that a column cannot keep, such as U+0000 in JSON
+_SQLITE_ERROR = 1  # SQLite: the statement is wrong; all its other codes tell of the file, the disk or a lock
 
 
 def translated(error: Exception) -> Exception:
-    """The core's error for a vendor's; anything else, a bug of a write function for instance, is left as it is."""
-    if isinstance(error, vendor.IntegrityError):
-        return Conflict(
-            "Another change came first, or something it refers to does not exist.",
-            fix="Read the current state and try again.",
-        )
-    if isinstance(error, (vendor.OperationalError, vendor.InterfaceError, vendor.TimeoutError, OSError)) or is_lost(error):
-        return Unavailable("The database does not answer.")
-    return error
+    """Core's error for a vendor's, with that as its cause; any other exception is left as it is."""
+    meaning = _meaning(error)
+    if meaning is None:
+        return error
+    meaning.__cause__ = error
+    return meaning
 
 
 def is_lost(error: Exception) -> bool:
@@ -28,4 +27,29 @@ def is_lost(error: Exception) -> bool:
 
 def is_lost_race(error: Exception) -> bool:
     """The database gave way to another transaction; the same work may well succeed at once."""
-    return isinstance(error, vendor.DBAPIError) and getattr(error.orig, "sqlstate", None) in _LOST_RACE
+    return isinstance(error, vendor.DBAPIError) and _sqlstate(error) in _LOST_RACE
+
+
+def _meaning(error: Exception) -> RingforgeError | None:
+    if isinstance(error, vendor.IntegrityError):
+        return Conflict(
+            "Another change came first, or something it refers to does not exist.",
+            fix="Read the current state and try again.",
+        )
+    if isinstance(error, vendor.DataError) or _sqlstate(error).startswith(_DATA_EXCEPTION):
+        return InvalidPayload("The database cannot keep one of the values.", fix="Look for U+0000 and for huge numbers.")
+    if isinstance(error, vendor.TimeoutError) or is_lost(error) or is_lost_race(error):
+        return Unavailable("The database does not answer.")
+    if isinstance(error, (vendor.OperationalError, vendor.InterfaceError)) and not _is_wrong_statement(error):
+        return Unavailable("The database does not answer.")
+    if isinstance(error, vendor.SQLAlchemyError):
+        return RingforgeError("The hub asked the database for something impossible.", fix="Report it with the hub's log.")
+    return None
+
+
+def _sqlstate(error: Exception) -> str:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def _is_wrong_statement(error: vendor.DBAPIError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", None) == _SQLITE_ERROR

@@ -10,7 +10,6 @@ from queue import SimpleQueue
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from ringforge_core.errors import Backpressure
 from ringforge_core.store import address
 from ringforge_core.store.commit import commit
 from ringforge_core.store.database import Database
@@ -20,7 +19,7 @@ from ringforge_core.store.migrate import migrate
 from ringforge_core.store.once import Idempotency
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
-from ringforge_core.store.writer import Listener, Writer
+from ringforge_core.store.writer import Listener, Writer, failed
 
 
 class SqliteDatabase(Database):
@@ -52,10 +51,7 @@ class SqliteDatabase(Database):
             configure(self.readers.sync_engine, self._settings, begin="BEGIN", pragmas=("query_only=ON",))
         except Exception as error:
             self._lock.release()
-            meaning = translated(error)
-            if meaning is error:
-                raise
-            raise meaning from error
+            raise translated(error) from error
 
     def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
         return ThreadWriter(self._write_engine, self._settings, idempotency, listeners)
@@ -85,58 +81,38 @@ def configure(engine: sa.Engine, settings: StoreSettings, *, begin: str, pragmas
 
 
 class ThreadWriter(Writer):
+    _queue: SimpleQueue[Work | None]
+
     def __init__(
-        self,
-        engine: sa.Engine,
-        settings: StoreSettings,
-        idempotency: Idempotency,
-        listeners: Sequence[Listener],
+        self, engine: sa.Engine, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]
     ) -> None:
-        super().__init__(listeners)
+        super().__init__(settings, idempotency, listeners)
         self._engine = engine
-        self._settings = settings
-        self._idempotency = idempotency
-        self._queue: SimpleQueue[Work | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="ringforge-store-writer", daemon=True)
+        self._queue = SimpleQueue()
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="ringforge-store-writer", daemon=True)
         self._thread.start()
-
-    def submit(self, work: Work) -> None:
-        if self._queue.qsize() >= self._settings.queue_size:
-            raise Backpressure("Too many changes wait for the database.")
-        self._queue.put(work)
 
     async def close(self) -> None:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        deferred: list[Work] = []
-        accepting = True
-        with self._engine.connect() as connection:
-            while accepting or deferred:
-                works, accepting = self._take(deferred, accepting)
-                committed = self._commit(connection, works)
-                deferred = committed.deferred
+        works: list[Work] = []
+        while self._accepting or works:
+            if not works:
+                self._add(self._queue.get(), works)
+            self._take_waiting(works)
+            if works:
+                committed = self._commit(works)
+                works = committed.deferred
                 self._loop.call_soon_threadsafe(self._deliver, committed)
 
-    def _take(self, deferred: list[Work], accepting: bool) -> tuple[list[Work], bool]:
-        """The next batch, deferred works first: waits until there is one work, then takes what is there."""
-        works = deferred
-        while accepting and len(works) < self._settings.commit_size and (not works or self._queue.qsize()):
-            work = self._queue.get()
-            if work is None:
-                return works, False
-            if not work.future.cancelled():
-                works.append(work)
-        return works, accepting
-
-    def _commit(self, connection: sa.Connection, works: list[Work]) -> Committed:
+    def _commit(self, works: list[Work]) -> Committed:
         try:
-            return commit(connection, works, self._idempotency)
+            with self._engine.connect() as connection:
+                return commit(connection, works, self._idempotency)
         except Exception as error:  # noqa: BLE001 — whatever happened, every caller must be answered
-            for work in works:
-                work.error = translated(error)
-            return Committed(works)
+            return failed(works, error)

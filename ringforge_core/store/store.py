@@ -17,6 +17,7 @@ from ringforge_core.store import address
 from ringforge_core.store.database import Database
 from ringforge_core.store.log import begin_logs
 from ringforge_core.store.once import Idempotency, forget_expired
+from ringforge_core.store.postgres import PostgresDatabase
 from ringforge_core.store.replay import read_events, read_position
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.sqlite import SqliteDatabase
@@ -103,7 +104,9 @@ class SqlStore(Store):
 
 
 def _database(url: sa.URL, settings: StoreSettings) -> Database:
-    return SqliteDatabase(url, settings)
+    if url.drivername == address.SQLITE:
+        return SqliteDatabase(url, settings)
+    return PostgresDatabase(url, settings)
 
 
 def _closed() -> Unavailable:

@@ -35,14 +35,15 @@ class Work:
 
 
 class Committed:
-    """What one commit did: its events in `seq` order, and the works that must wait for the next one."""
+    """What one commit did: whom to answer, its events in `seq` order, and the works that wait for the next commit."""
 
-    __slots__ = ("deferred", "events", "works")
+    __slots__ = ("answered", "deferred", "events")
 
-    def __init__(self, works: Sequence[Work]) -> None:
-        self.works = works
-        self.events: list[Event] = []
-        self.deferred: list[Work] = []
+    def __init__(self, works: Sequence[Work], deferred: Sequence[Work] = (), events: Sequence[Event] = ()) -> None:
+        waiting = set(deferred)
+        self.answered = [work for work in works if work not in waiting] if waiting else works
+        self.deferred = list(deferred)
+        self.events = events
 
 
 def idempotency_conflict() -> Conflict:

@@ -1,0 +1,97 @@
+"""PostgreSQL: a task of its own does all writing, and starts again on a new connection when one is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ringforge_core.store.commit import OutcomeUnknown, commit
+from ringforge_core.store.database import Database
+from ringforge_core.store.failures import is_lost, is_lost_race, translated
+from ringforge_core.store.migrate import migrate
+from ringforge_core.store.once import Idempotency
+from ringforge_core.store.settings import StoreSettings
+from ringforge_core.store.work import Committed, Work
+from ringforge_core.store.writer import Listener, Writer, failed
+
+_RETRY_AFTER = (0.0, 0.1, 0.3, 0.6, 1.0)
+"""Seconds before each new try of a batch that did not reach its commit: a restart of the database is sat out."""
+
+
+class PostgresDatabase(Database):
+    """Several hubs may share it: the row of a fleet's log orders their commits."""
+
+    def __init__(self, url: sa.URL, settings: StoreSettings) -> None:
+        self._settings = settings
+        timeout = {"timeout": settings.busy_timeout_seconds}
+        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=timeout)
+        readers = create_async_engine(
+            url,
+            pool_size=settings.read_connections,
+            max_overflow=0,
+            pool_timeout=settings.busy_timeout_seconds,
+            connect_args=timeout,
+        )
+        self.readers = readers.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    async def open(self, migrations: Sequence[str], *, exclusive: bool) -> None:
+        try:
+            async with self._write_engine.begin() as connection:
+                await connection.run_sync(migrate, migrations)
+        except Exception as error:
+            await self.close()
+            raise translated(error) from error
+
+    def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
+        return TaskWriter(self._write_engine, self._settings, idempotency, listeners)
+
+    async def close(self) -> None:
+        await self.readers.dispose()
+        await self._write_engine.dispose()
+
+
+class TaskWriter(Writer):
+    _queue: asyncio.Queue[Work | None]
+
+    def __init__(
+        self, engine: AsyncEngine, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]
+    ) -> None:
+        super().__init__(settings, idempotency, listeners)
+        self._engine = engine
+        self._queue = asyncio.Queue()
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="ringforge-store-writer")
+
+    async def close(self) -> None:
+        self._queue.put_nowait(None)
+        await self._task
+
+    async def _run(self) -> None:
+        works: list[Work] = []
+        while self._accepting or works:
+            if not works:
+                self._add(await self._queue.get(), works)
+            self._take_waiting(works)
+            if works:
+                committed = await self._commit(works)
+                works = committed.deferred
+                self._deliver(committed)
+
+    async def _commit(self, works: list[Work]) -> Committed:
+        error: Exception
+        for pause in _RETRY_AFTER:
+            await asyncio.sleep(pause)
+            try:
+                async with self._engine.connect() as connection:
+                    return await connection.run_sync(commit, works, self._idempotency)
+            except OutcomeUnknown as unknown:
+                return failed(works, unknown)
+            except Exception as failure:  # noqa: BLE001 — whatever happened, every caller must be answered
+                error = failure
+                if not (is_lost(error) or is_lost_race(error)):
+                    break
+        return failed(works, error)
