@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ringforge_core.errors import InvalidPayload
+from ringforge_core.errors import LimitReached
 from ringforge_core.plugin import Push, Reason, Reply, Request
 
 State = Literal["online", "busy", "away", "offline"]
@@ -32,8 +32,11 @@ class PresenceFields(Request):
 
     def __post_init__(self) -> None:
         if self.metadata and len(msgspec.json.encode(self.metadata)) > METADATA_BYTES:
-            raise InvalidPayload(
-                f"metadata is larger than {METADATA_BYTES} bytes.", reason="payload_too_large", field="metadata"
+            raise LimitReached(
+                f"metadata is larger than {METADATA_BYTES} bytes.",
+                reason="payload_too_large",
+                field="metadata",
+                fix="Keep large data in memory or files and refer to it.",
             )
 
 
