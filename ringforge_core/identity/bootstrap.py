@@ -1,0 +1,96 @@
+"""The first tenant of a hub: with a fleet, and a key for its people and one for its agents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert  # its `on_conflict_do_nothing` is valid SQLite as well
+
+from ringforge_core.identity.ids import new_uuid, now
+from ringforge_core.identity.keys import CreatedKey, key_row, new_key
+from ringforge_core.identity.tables import api_keys, fleets, tenants
+from ringforge_core.identity.verified_keys import DEFAULT_FLEET
+from ringforge_core.ports.store import Store, Transaction
+
+DEFAULT_TENANT = "default"
+PLAN = "unlimited"
+"""Who runs the hub himself is not limited by a plan."""
+
+
+class Bootstrap(msgspec.Struct, frozen=True):
+    """How to get in. The keys are shown this once; `created` is False when the tenant was there already."""
+
+    tenant_id: str
+    fleet_id: str
+    admin_key: str
+    agent_key: str
+    created: bool
+
+    def __repr__(self) -> str:
+        return f"Bootstrap(tenant_id={self.tenant_id!r}, fleet_id={self.fleet_id!r}, created={self.created})"
+
+
+class TenantSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """The ids are for what is not there yet; with `first_only` nothing happens unless this is the first tenant."""
+
+    handle: str
+    tenant_id: str
+    fleet_id: str
+    admin_key: CreatedKey
+    agent_key: CreatedKey
+    first_only: bool
+    at: datetime
+
+
+async def bootstrap(store: Store, *, tenant: str = DEFAULT_TENANT) -> Bootstrap:
+    """Make the operator's tenant of this name and its fleet, or find them; either way with a new pair of keys."""
+    made = await store.apply(_set_up, _setup(tenant, first_only=False))
+    assert made is not None  # noqa: S101 — only a `first_only` setup may come to nothing
+    return made
+
+
+async def first_start(store: Store) -> Bootstrap | None:
+    """Bootstrap a hub that has no tenant yet; None on every later start. Of hubs that race, one gets the keys."""
+    return await store.apply(_set_up, _setup(DEFAULT_TENANT, first_only=True))
+
+
+def _setup(handle: str, *, first_only: bool) -> TenantSetup:
+    return TenantSetup(
+        handle=handle,
+        tenant_id=new_uuid(),
+        fleet_id=new_uuid(),
+        admin_key=new_key("admin", name="bootstrap"),
+        agent_key=new_key("live", name="bootstrap"),
+        first_only=first_only,
+        at=now(),
+    )
+
+
+def _set_up(transaction: Transaction, commands: Sequence[TenantSetup]) -> list[Bootstrap | None]:
+    return [_set_up_one(transaction, command) for command in commands]
+
+
+def _set_up_one(transaction: Transaction, command: TenantSetup) -> Bootstrap | None:
+    if command.first_only and transaction.execute(sa.select(tenants.c.id).limit(1)).first():
+        return None
+    stamps = {"inserted_at": command.at, "updated_at": command.at}
+    transaction.execute(
+        insert(tenants).on_conflict_do_nothing(index_elements=["handle"]),
+        {"id": command.tenant_id, "name": command.handle, "handle": command.handle, "plan": PLAN, **stamps},
+    )
+    tenant_id = transaction.execute(sa.select(tenants.c.id).where(tenants.c.handle == command.handle)).scalar_one()
+    created = tenant_id == command.tenant_id
+    if command.first_only and not created:
+        return None
+    transaction.execute(
+        insert(fleets).on_conflict_do_nothing(index_elements=["tenant_id", "name"]),
+        {"id": command.fleet_id, "tenant_id": tenant_id, "name": DEFAULT_FLEET, **stamps},
+    )
+    own_default = sa.and_(fleets.c.tenant_id == tenant_id, fleets.c.name == DEFAULT_FLEET)
+    fleet_id = transaction.execute(sa.select(fleets.c.id).where(own_default)).scalar_one()
+    keys = (command.admin_key, command.agent_key)
+    transaction.execute(api_keys.insert(), [key_row(tenant_id, key) for key in keys])
+    return Bootstrap(tenant_id, fleet_id, command.admin_key.key, command.agent_key.key, created)

@@ -1,0 +1,82 @@
+"""Closes the door behind whoever lost the right to be in: revoked and expired keys, deleted agents, suspended tenants."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+
+from ringforge_core.errors import Unavailable
+from ringforge_core.identity.ids import now
+from ringforge_core.identity.tables import agents, api_keys, deleted_agents, tenants
+from ringforge_core.ports.store import Store
+
+OVERLAP = timedelta(minutes=1)
+"""How far each look goes back behind the last one: covers clocks that differ, commits that took long, and a connection
+that was let in on a key verified a moment before."""
+
+log = structlog.get_logger(__name__)
+
+OnRevoked = Callable[[set[str], set[str], set[str]], None]
+"""Takes key ids, agent ids and tenant ids. It is told again what it was told within the last minute."""
+
+
+class RevocationWatch:
+    """Looks into the store every `interval` seconds, so that it sees what another process did as well."""
+
+    def __init__(self, store: Store, on_revoked: OnRevoked, interval: float = 1.0) -> None:
+        self._store = store
+        self._on_revoked = on_revoked
+        self._interval = interval
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._watch(), name="ringforge-revocation-watch")
+
+    async def stop(self) -> None:
+        """End the task; a second call does nothing."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _watch(self) -> None:
+        looked_at = now()
+        while True:
+            await asyncio.sleep(self._interval)
+            at = now()
+            try:
+                revoked = await self._store.read(partial(_revoked, since=looked_at - OVERLAP, until=at))
+                if revoked.keys or revoked.agents or revoked.tenants:
+                    self._on_revoked(revoked.keys, revoked.agents, revoked.tenants)
+            except Unavailable:
+                log.warning("identity.revocations_unknown", since=looked_at)
+            except Exception:
+                log.exception("identity.revocation_failed")
+            else:
+                looked_at = at
+
+
+class _Revoked(msgspec.Struct):
+    keys: set[str]
+    agents: set[str]
+    tenants: set[str]
+
+
+def _revoked(connection: sa.Connection, since: datetime, until: datetime) -> _Revoked:
+    def ids(column: sa.Column[str], *conditions: sa.ColumnElement[bool]) -> set[str]:
+        return {found for condition in conditions for found in connection.scalars(sa.select(column).where(condition))}
+
+    return _Revoked(
+        keys=ids(api_keys.c.id, api_keys.c.revoked_at >= since, api_keys.c.expires_at.between(since, until)),
+        agents=ids(agents.c.agent_id, agents.c.disabled_at >= since)
+        | ids(deleted_agents.c.agent_id, deleted_agents.c.deleted_at >= since),
+        tenants=ids(tenants.c.id, tenants.c.suspended_at >= since),
+    )
