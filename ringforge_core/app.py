@@ -30,14 +30,9 @@ from ringforge_core.ports.event_bus import EventBus
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.bounds import Bounds
 from ringforge_core.socket.gateway import Gateway
-from ringforge_core.socket.server import serve
+from ringforge_core.socket.server import Tls, new_event_loop, serve
 from ringforge_core.store import SqlStore
 from ringforge_core.store.relay import Relay
-
-try:
-    import uvloop
-except ImportError:  # not there on Windows
-    uvloop = None  # type: ignore[assignment]
 
 VERSION = version("ringforge-core")
 
@@ -88,7 +83,8 @@ class Hub:
             await self.sessions.close_stale()
             relay = Relay(self.store, self.bus)
             watch = RevocationWatch(self.store, self.gateway.revoke)
-            for part in (self.bus, relay, *self.capabilities):
+            parts: list[EventBus | Relay | Capability[Any]] = [self.bus, relay, *self.capabilities]
+            for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)
             await self.gateway.start(self.capabilities)
@@ -98,8 +94,8 @@ class Hub:
             stack.push_async_callback(watch.stop)
             yield
 
-    def application(self) -> Litestar:
-        """The ASGI application; its lifespan runs the hub, so that it works under any ASGI server."""
+    def application(self, *, runs_hub: bool = True) -> Litestar:
+        """The ASGI application. Under any ASGI server its lifespan runs the hub, unless `running()` is entered outside."""
 
         @asynccontextmanager
         async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -118,7 +114,7 @@ class Hub:
                 connect_check_handler(self.admission, hub.public_url),
                 metrics_handler(registry, hub.operator_token),
             ],
-            lifespan=[lifespan],
+            lifespan=[lifespan] if runs_hub else [],
             exception_handlers={RingforgeError: on_error, HTTPException: on_http_exception, Exception: on_fault},
             openapi_config=OpenAPIConfig("Ringforge", VERSION, path="/api/schema", render_plugins=[JsonRenderPlugin()]),
             logging_config=None,
@@ -132,21 +128,24 @@ class Hub:
 async def serve_hub(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain. `on_started` gets the hub and its URL once it takes connections."""
     hub = Hub(config, plugins)
-    host, port = config.hub.address
-    secure = config.hub.tls_certificate is not None
+    settings = config.hub
+    host, port = settings.address
+    tls = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        tls = Tls(certificate=settings.tls_certificate, key=settings.tls_key)
 
-    def started(actual_port: int) -> None:
+    def started(host: str, port: int) -> None:
         shown = f"[{host}]" if ":" in host else host
-        on_started(hub, config.hub.public_url or f"{'https' if secure else 'http'}://{shown}:{actual_port}")
+        on_started(hub, settings.public_url or f"{'https' if tls else 'http'}://{shown}:{port}")
 
-    await serve(
-        hub.application(), host=host, port=port, on_started=started,
-        before_shutdown=lambda: hub.gateway.drain(seconds=config.hub.drain_seconds),
-        tls_certificate=config.hub.tls_certificate, tls_key=config.hub.tls_key,
-    )  # fmt: skip
+    async with hub.running():
+        await serve(
+            hub.application(runs_hub=False), host=host, port=port, tls=tls, on_started=started,
+            before_shutdown=lambda: hub.gateway.drain(seconds=settings.drain_seconds),
+        )  # fmt: skip
 
 
 def run(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:
     """`serve_hub` on the fastest event loop that is there."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop else None) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(serve_hub(config, plugins, on_started=on_started))

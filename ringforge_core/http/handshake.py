@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from litestar import Request, WebSocket, get, websocket
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
@@ -56,7 +59,7 @@ def handshake_handlers(
 
 
 async def authenticate(
-    gateway: Gateway, query: bytes, headers: list[tuple[bytes, bytes]], address: str | None
+    gateway: Gateway, query: bytes, headers: Iterable[tuple[bytes, bytes]], address: str | None
 ) -> tuple[AgentSession | None, Credentials]:
     """The agent that the request proves, or the credentials that a join must complete."""
     credentials = parse_connect(query, headers)
@@ -71,8 +74,10 @@ async def authenticate(
 
 async def deny(socket: WebSocket, status: int) -> None:  # type: ignore[type-arg]  # as above
     """Refuse the upgrade with an empty answer; 403 is what a close before the accept becomes on any server."""
-    if status != 403 and "websocket.http.response" in socket.scope.get("extensions", {}):
-        await socket.send({"type": "websocket.http.response.start", "status": status, "headers": []})
-        await socket.send({"type": "websocket.http.response.body", "body": b""})
+    if status != 403 and "websocket.http.response" in (socket.scope.get("extensions") or {}):
+        start: Any = {"type": "websocket.http.response.start", "status": status, "headers": []}
+        body: Any = {"type": "websocket.http.response.body", "body": b""}
+        await socket.send(start)
+        await socket.send(body)
     else:
         await socket.close()
