@@ -25,6 +25,11 @@ _REGISTERED = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
+def too_big(max_message: int) -> str:
+    """The reason that goes with `TOO_BIG`."""
+    return f"a message holds at most {max_message} bytes"
+
+
 class Violation(Exception):
     """The client broke the protocol; `code` is what to close with, the message is the close frame's reason."""
 
@@ -124,7 +129,7 @@ class FrameParser:
                 return position
             length = _extended_length(data[position + 2 : mask])
         if opcode < CLOSE and length + len(self._message or b"") > self._max_message:
-            raise Violation(TOO_BIG, f"a message holds at most {self._max_message} bytes")
+            raise Violation(TOO_BIG, too_big(self._max_message))
         body = mask + 4
         after = body + length
         if len(data) < after:
