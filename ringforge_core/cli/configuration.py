@@ -1,0 +1,30 @@
+"""The option `--config`, before or after the command, and the configuration that it leads to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import rich_click as click
+from click import get_current_context
+
+from ringforge_core.config import Config, Override, load_config
+
+_FILE = "ringforge_core.cli.configuration.file"
+
+
+def _remember(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:
+    if file is not None:
+        ctx.meta[_FILE] = file
+
+
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), metavar="PATH", expose_value=False, callback=_remember, is_eager=True,
+    help="The TOML file; without it: what RINGFORGE_CONFIG names, else ./ringforge.toml if it is there.",
+)  # fmt: skip
+
+
+def configuration(overrides: Iterable[Override] = ()) -> Config:
+    """The configuration in effect for the running command; raises `ConfigError`."""
+    return load_config(get_current_context().meta.get(_FILE), os.environ, overrides)

@@ -1,0 +1,52 @@
+"""Commands whose examples are shown as written, and a group that imports a command when it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import rich_click as click
+from rich.text import Text
+
+
+class Command(click.RichCommand):
+    def format_epilog(self, ctx: click.Context, formatter: Any) -> None:
+        _write_as_it_is(self.epilog, formatter)
+
+
+class LazyGroup(click.RichGroup):
+    """`commands_by_name` maps a command's name to where it is defined: `{"serve": "ringforge_core.cli.serve:serve"}`."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, commands_by_name: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._commands_by_name = commands_by_name or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self._commands_by_name, *self.commands]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._commands_by_name:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self._commands_by_name[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+        if near and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f'no such command "{args[0]}"; did you mean "{near[0]}"?')
+        return super().resolve_command(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: Any) -> None:
+        _write_as_it_is(self.epilog, formatter)
+
+
+def _write_as_it_is(epilog: str | None, formatter: Any) -> None:
+    """rich-click joins lines; examples need theirs."""
+    if epilog:
+        formatter.write(Text(f"{inspect.cleandoc(epilog)}\n"))

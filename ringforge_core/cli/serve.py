@@ -1,0 +1,70 @@
+"""`ringforge serve`"""
+
+from __future__ import annotations
+
+import os
+
+import rich_click as click
+import structlog
+
+from ringforge_core.app import Hub, run
+from ringforge_core.cli.bootstrap import access_text
+from ringforge_core.cli.configuration import config_option, configuration
+from ringforge_core.cli.lazy import Command
+from ringforge_core.config import Override, load_plugins
+from ringforge_core.logs import configure_logs
+from ringforge_core.plugin.manager import PluginManager
+
+EPILOG = """
+Examples:
+
+  ringforge serve
+  ringforge serve --listen 0.0.0.0:4000 --data-directory /var/lib/ringforge
+  ringforge serve --log-format json
+  RINGFORGE__STORE__URL=postgresql://hub:secret@db/hub ringforge serve
+
+The first start makes a tenant, a fleet and two keys and shows them once, on stderr.
+SIGTERM or Ctrl+C: agents are told, what they sent is finished, then the hub stops.
+"""
+
+log = structlog.get_logger("ringforge")
+
+
+@click.command(cls=Command, epilog=EPILOG)
+@config_option
+@click.option("--listen", metavar="HOST:PORT", help="Serve here instead of at [hub] listen; port 0 takes a free one.")
+@click.option("--data-directory", metavar="DIR", help="Keep files here instead of in [hub] data_directory.")
+@click.option("--log-level", metavar="LEVEL", help="debug, info, warning or error; instead of [log] level.")
+@click.option("--log-format", metavar="FORMAT", help="human, json or auto; instead of [log] format.")
+def serve(listen: str | None, data_directory: str | None, log_level: str | None, log_format: str | None) -> None:
+    """Run the hub until it is told to stop. Logs go to stderr."""
+    given = {
+        ("hub", "listen"): listen,
+        ("hub", "data_directory"): data_directory,
+        ("log", "level"): log_level,
+        ("log", "format"): log_format,
+    }
+    config = configuration(
+        Override(path, text, f"--{'-'.join(path) if path[0] == 'log' else path[1].replace('_', '-')}")
+        for path, text in given.items()
+        if text is not None
+    )
+    configure_logs(config.log.level, config.log.format)
+    plugins = load_plugins(config, PluginManager(), os.environ)
+    for warning in plugins.warnings:
+        log.warning("unused_table", problem=warning)
+    run(config, plugins, on_started=_on_started)
+
+
+def _on_started(hub: Hub, url: str) -> None:
+    log.info("serving", url=url, node=hub.node)
+    if hub.first_start is not None:
+        # Not a log line: logs never show a key, and this is the only time that these two can be seen.
+        click.echo(
+            f"\nThis hub is new. Its first tenant:\n\n{access_text(hub.first_start)}\n{_how_to_connect(url)}", err=True
+        )
+
+
+def _how_to_connect(url: str) -> str:
+    websocket = url.replace("http", "ws", 1)
+    return f"Agents connect to {websocket}/ws/websocket; with Python: pip install ringforge\n"
