@@ -1,0 +1,25 @@
+"""What is measured, in the order in which it is run."""
+
+from bench.scenarios.durable import DurableWrites
+from bench.scenarios.fanout import EphemeralFanOut, FanOut, FanOutFrom32
+from bench.scenarios.half_load import HalfLoad
+from bench.scenarios.idle import Idle1000, Idle10000
+from bench.scenarios.joins import Joins
+from bench.scenarios.requests import Requests
+from bench.scenarios.scenario import Scenario
+from bench.scenarios.slow_readers import SlowReaders
+from bench.scenarios.start import Start
+
+ALL: tuple[Scenario, ...] = (
+    FanOut(),
+    EphemeralFanOut(),
+    FanOutFrom32(),
+    HalfLoad(),
+    Requests(),
+    DurableWrites(),
+    Joins(),
+    Idle1000(),
+    Idle10000(),
+    SlowReaders(),
+    Start(),
+)

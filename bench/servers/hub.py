@@ -1,0 +1,111 @@
+"""The hub itself, as its users start it: `ringforge serve` with the default plugins, SQLite and a data directory."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.build import BUILD
+from bench.servers.child import CannotServe, free_port, serving
+from bench.servers.server import STAMP, Push, Running, Server, Verb
+
+RINGFORGE = (sys.executable, "-m", "ringforge_core.cli")
+
+NOTE = "x" * 60
+"""Fills the event up until a delivered frame, with what the hub adds, is about as long as the reference's."""
+
+PUSHES = {
+    Verb.PUBLISH: Push("activity:broadcast", f'{{"payload":{{"kind":"custom","description":"{STAMP} {NOTE}"}}}}'),
+    Verb.PUBLISH_EPHEMERAL: Push("presence:update", f'{{"payload":{{"state":"busy","task":"{STAMP} {NOTE}"}}}}'),
+    # Nobody subscribes to the tag: the event is stored and acknowledged, and delivered to no one.
+    Verb.WRITE: Push(
+        "activity:broadcast",
+        f'{{"payload":{{"kind":"custom","description":"{NOTE}","scope":"tagged","tags":["bench-unheard"]}}}}',
+    ),
+    Verb.REQUEST: Push("activity:subscribe", '{"payload":{"tags":["bench"]}}'),
+}
+
+
+class Access(msgspec.Struct):
+    """What `ringforge bootstrap --json` prints, as far as it is needed here."""
+
+    agent_key: str
+
+
+class Hub(Server):
+    name = "hub"
+    title = "Ringforge"
+
+    def __init__(self) -> None:
+        self._prepared: dict[int, tempfile.TemporaryDirectory[str]] = {}
+
+    def missing(self) -> str | None:
+        return None
+
+    @contextmanager
+    def start(self, core: int, fleets: int = 1) -> Iterator[Running]:
+        port = free_port()
+        with _directory() as name:
+            directory = Path(name)
+            shutil.copytree(self._prepare(fleets), directory, dirs_exist_ok=True)
+            with serving(
+                [*RINGFORGE, "serve"],
+                core=core,
+                is_ready=lambda: _is_healthy(port),
+                log=directory / "log",
+                cwd=directory,
+                environment={"RINGFORGE__HUB__LISTEN": f"127.0.0.1:{port}", "RINGFORGE__LOG__LEVEL": "warning"},
+            ) as child:
+                yield Running(
+                    port=port,
+                    pid=child.pid,
+                    start_seconds=child.start_seconds,
+                    keys_file=directory / "keys",
+                    pushes=PUSHES,
+                )
+
+    def _prepare(self, fleets: int) -> Path:
+        """A directory with a bootstrapped store and its keys, made once and copied for each start."""
+        if fleets not in self._prepared:
+            made = _directory()
+            keys = [_bootstrap(Path(made.name), f"bench-{number}") for number in range(fleets)]
+            keys_file = Path(made.name) / "keys"
+            keys_file.touch(mode=0o600)
+            keys_file.write_text("\n".join(keys))
+            self._prepared[fleets] = made
+        return Path(self._prepared[fleets].name)
+
+
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    """Beside the programs and not under /tmp, which is often in memory: durable must mean the disk."""
+    BUILD.mkdir(exist_ok=True)
+    return tempfile.TemporaryDirectory(dir=BUILD, prefix="hub-")
+
+
+def _bootstrap(directory: Path, tenant: str) -> str:
+    """A tenant with a fleet; returns a key for its agents."""
+    command = [*RINGFORGE, "bootstrap", "--tenant", tenant, "--json"]
+    done = subprocess.run(command, cwd=directory, env=os.environ, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    if done.returncode:
+        raise CannotServe(f"`ringforge bootstrap` failed:\n{done.stderr}")
+    return msgspec.json.decode(done.stdout, type=Access).agent_key
+
+
+def _is_healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", "/api/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
