@@ -1,0 +1,117 @@
+"""Every error that the SDK raises, drawn before it is defined.
+
+    RingforgeError             reason · message · fix · extras; also any reason that this version does not know
+    ├── AuthenticationError    the hub does not accept the API key or the agent
+    ├── Kicked                 the hub ended the connection for good (close code 1008): key revoked, agent removed, abuse
+    ├── Forbidden              known, but not entitled
+    ├── NotFound               no such thing in your fleet
+    ├── InvalidPayload         a field is missing or wrong; carries `field`
+    ├── Conflict               an idempotency key was used for something else; another change came first
+    ├── QuotaExceeded          the plan's limit is reached; carries `resource`
+    ├── RateLimited            too fast; carries `retry_after_ms`
+    ├── RequestTimeout         connected, but no reply in time; whether the hub did it is unknown
+    └── ConnectionLost         not connected, or no longer; `reason` tells which
+
+Codes in `reason` are the hub's; `message` and `fix` are for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class RingforgeError(Exception):
+    """An error with a machine-readable `reason` (snake_case), a `message`, a `fix`, and the reply's other fields."""
+
+    def __init__(self, reason: str, message: str = "", fix: str = "", extras: Mapping[str, Any] | None = None) -> None:
+        self.reason = reason
+        self.message = message or reason.replace("_", " ")
+        self.fix = fix
+        self.extras = dict(extras or {})
+        super().__init__(f"{reason}: {self.message} {fix}".rstrip())
+
+
+class AuthenticationError(RingforgeError):
+    pass
+
+
+class Kicked(RingforgeError):
+    pass
+
+
+class Forbidden(RingforgeError):
+    pass
+
+
+class NotFound(RingforgeError):
+    pass
+
+
+class InvalidPayload(RingforgeError):
+    @property
+    def field(self) -> str | None:
+        """The field that is wrong, when the hub names it."""
+        field = self.extras.get("field")
+        return field if isinstance(field, str) else None
+
+
+class Conflict(RingforgeError):
+    pass
+
+
+class QuotaExceeded(RingforgeError):
+    @property
+    def resource(self) -> str | None:
+        """The quota that is used up, e.g. `messages_today`."""
+        resource = self.extras.get("resource")
+        return resource if isinstance(resource, str) else None
+
+
+class RateLimited(RingforgeError):
+    @property
+    def retry_after_ms(self) -> int:
+        """Milliseconds after which the hub accepts the request; 1000 when it does not say."""
+        after = self.extras.get("retry_after_ms")
+        return int(after) if isinstance(after, int | float) else 1000
+
+
+class RequestTimeout(RingforgeError):
+    pass
+
+
+class ConnectionLost(RingforgeError):
+    pass
+
+
+_BY_REASON: dict[str, type[RingforgeError]] = {
+    "agent_not_found": AuthenticationError,
+    "fleet_id_mismatch": AuthenticationError,
+    "identity_mismatch": AuthenticationError,
+    "invalid_agent": AuthenticationError,
+    "invalid_api_key": AuthenticationError,
+    "invalid_challenge": AuthenticationError,
+    "invalid_public_key": AuthenticationError,
+    "missing_credentials": AuthenticationError,
+    "wrong_key_type": AuthenticationError,
+    "forbidden": Forbidden,
+    "not_found": NotFound,
+    "conflict": Conflict,
+    "idempotency_conflict": Conflict,
+    "version_conflict": Conflict,
+    "quota_exceeded": QuotaExceeded,
+    "rate_limited": RateLimited,
+    "payload_too_large": InvalidPayload,
+}
+
+
+def error_from(response: Mapping[str, Any]) -> RingforgeError:
+    """The typed error for the `response` of an error reply: `{reason, message, fix, …extras}`."""
+    extras = dict(response)
+    reason, message, fix = (str(extras.pop(name, "")) for name in ("reason", "message", "fix"))
+    kind = _BY_REASON.get(reason)
+    if kind is None:
+        kind = InvalidPayload if reason.startswith(("invalid_", "missing_")) else RingforgeError
+    if kind is InvalidPayload and "field" not in extras and reason != "invalid_payload":
+        extras["field"] = reason.removeprefix("missing_").removeprefix("invalid_")
+    return kind(reason or "unknown", message, fix, extras)

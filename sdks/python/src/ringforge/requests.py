@@ -1,0 +1,54 @@
+"""Turns a typed request into a call of the session, and its response into a typed reply."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TypeVar
+
+import msgspec
+
+from ringforge.errors import InvalidPayload
+from ringforge.frames import encode_payload
+from ringforge.session import Session
+
+T = TypeVar("T")
+
+LARGEST = 1024 * 1024 - 1024
+"""Bytes. The hub closes the connection over a larger message."""
+
+
+class Enveloped(msgspec.Struct, frozen=True):
+    """A reply of the form `{"type": …, "event": …, "payload": {…}}`; the other replies are bare objects."""
+
+    payload: msgspec.Raw
+
+
+class Requests:
+    """What the sub-APIs send through."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def send(
+        self,
+        event: str,
+        payload: object,
+        reply: type[T],
+        *,
+        idempotent: bool,
+        idempotency_key: str | None = None,
+    ) -> T:
+        """Send and wait for the reply; see `Agent.request`."""
+        message = {"payload": payload}
+        if idempotent:
+            message["_idempotency_key"] = idempotency_key or uuid.uuid4().hex
+        body = encode_payload(message)
+        if len(bytes(body)) > LARGEST:
+            raise InvalidPayload("payload_too_large", f"{event} takes at most {LARGEST} bytes.", "Send less.")
+        response = await self._session.call(event, body, resend=idempotent)
+        return msgspec.json.decode(response, type=reply)
+
+    async def fetch(self, event: str, payload: object, reply: type[T]) -> T:
+        """Send a request that changes nothing and whose reply is enveloped."""
+        enveloped = await self.send(event, payload, Enveloped, idempotent=True)
+        return msgspec.json.decode(enveloped.payload, type=reply)

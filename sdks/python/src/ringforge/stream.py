@@ -1,0 +1,135 @@
+"""A bounded stream of pushes that loses no log event.
+
+Each stream knows its own place in the log. When its buffer is full it stops taking log events (it *lags*) and keeps its
+place; when the reader has emptied the buffer, the connection is made again and the hub sends the rest from there. Other
+streams drop what they have already seen. Pushes that are not logged cannot be sent again: past the bound they are
+dropped and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+from ringforge.errors import RingforgeError
+from ringforge.log import Gap, Position, RawPush
+
+if TYPE_CHECKING:
+    from ringforge.feed import Feed
+
+T = TypeVar("T")
+
+BUFFER = 4096
+"""Pushes that a stream keeps for a reader that is slower than the fleet."""
+
+logger = logging.getLogger("ringforge")
+
+
+class Stream(AsyncIterator[T], Generic[T]):
+    """Iterate over it; close it with `close()` or `with`. One reader at a time.
+
+    It begins with what comes after it was opened, or after `since`. It ends when the agent is closed, and raises when
+    the hub ended the connection for good.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        decode: Callable[[RawPush], T],
+        *,
+        names: frozenset[str] = frozenset(),
+        on_gap: Callable[[Gap], T] | None = None,
+        since: Position | None = None,
+        buffer: int = BUFFER,
+    ) -> None:
+        """`names` are the events wanted, all when empty; without `on_gap` gaps are left out of the stream."""
+        self.position = since or feed.position
+        """How far the stream is in the log, what waits in the buffer included; None before the first connect."""
+        self.dropped = 0
+        """Unlogged pushes that found the buffer full."""
+        self.lagging = since is not None
+        """True while the stream misses log events that the hub must send again."""
+        self._feed = feed
+        self._decode = decode
+        self._names = names
+        self._on_gap = on_gap
+        self._limit = buffer
+        self._waiting: deque[RawPush | Gap] = deque()
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._error: RingforgeError | None = None
+        feed.add(self)
+
+    def close(self) -> None:
+        """Stop: what waits is forgotten, a waiting reader is woken. A second call does nothing."""
+        self._waiting.clear()
+        self.end(None)
+
+    def __enter__(self) -> Stream[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __anext__(self) -> T:
+        while True:
+            item = await self._next()
+            try:
+                if isinstance(item, RawPush):
+                    return self._decode(item)
+                if self._on_gap is not None:
+                    return self._on_gap(item)
+            except msgspec.DecodeError as error:
+                logger.error("Left out a push %s of an unknown shape: %s", item, error)
+
+    async def _next(self) -> RawPush | Gap:
+        while not self._waiting:
+            if self._ended:
+                raise self._error or StopAsyncIteration
+            if self.lagging:
+                self._feed.catch_up()
+            self._wake.clear()
+            await self._wake.wait()
+        return self._waiting.popleft()
+
+    @property
+    def drained(self) -> bool:
+        """True when the reader has taken all that waited."""
+        return not self._waiting
+
+    def offer(self, push: RawPush) -> None:
+        """Take a push in, unless it is a double, unwanted, or past the bound."""
+        if push.position is not None and (
+            self.lagging or (self.position is not None and self.position.reaches(push.position))
+        ):
+            return
+        if not self._names or push.name in self._names:
+            if len(self._waiting) >= self._limit:
+                self.lagging = self.lagging or push.position is not None
+                self.dropped += push.position is None
+                return
+            self._put(push)
+        self.position = push.position or self.position
+
+    def resumed(self, start: Position) -> None:
+        """The hub sends again from `start`: this stream's place or an earlier one, unless there is a gap."""
+        self.lagging = False
+        if self.position is not None and not self.position.reaches(start):
+            self._put(Gap(self.position, start))
+            self.position = start
+
+    def end(self, error: RingforgeError | None) -> None:
+        """Nothing follows: the reader gets what waits, then the end or the error."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._feed.remove(self)
+            self._wake.set()
+
+    def _put(self, item: RawPush | Gap) -> None:
+        self._waiting.append(item)
+        self._wake.set()
