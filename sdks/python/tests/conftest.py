@@ -18,10 +18,9 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from ringforge import Agent
 from websockets.asyncio.server import Request, Response, Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
-
-from ringforge import Agent
 
 Json = dict[str, Any]
 
@@ -62,9 +61,9 @@ class FakeHub:
         self.before_reply: Callable[[str, ServerConnection], Awaitable[bool]] | None = None
         """Called with the event's name when its work is done; True swallows the reply."""
         self.refuse_join: Json | None = None
-        self.deaf = False
-        """True: nothing that comes in is read any more."""
-        self.send_slowly = 0.0
+        self.listening = asyncio.Event()
+        """Cleared: nothing that comes in is answered any more."""
+        self.listening.set()
         self._ids = count(1)
         self._published = asyncio.Condition()
 
@@ -116,8 +115,7 @@ class FakeHub:
         pump: asyncio.Task[None] | None = None
         try:
             async for message in connection:
-                while self.deaf:
-                    await asyncio.sleep(0.01)
+                await self.listening.wait()
                 join_ref, ref, topic, event, payload = json.loads(message)
                 self.seen[event] += 1
                 if event == "heartbeat":
@@ -197,8 +195,6 @@ class FakeHub:
                     if entry["to"] is None or member.agent["agent_id"] in entry["to"]:
                         numbered = {"payload": entry["payload"], "epoch": epoch, "seq": member.seq}
                         await self._push(member, entry["event"], numbered)
-                    if self.send_slowly:
-                        await asyncio.sleep(self.send_slowly)
 
     async def _push(self, member: Member, event: str, envelope: Json) -> None:
         family, _, name = event.partition(":")
@@ -385,7 +381,7 @@ def until() -> Callable[..., Awaitable[None]]:
 
     async def wait(condition: Callable[[], object], seconds: float = 10) -> None:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 — conditions of all sorts, most without an event
                 await asyncio.sleep(0.01)
 
     return wait
