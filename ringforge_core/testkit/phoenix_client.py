@@ -58,7 +58,9 @@ class PhoenixClient:
         self._reader = asyncio.create_task(self._read(self._socket))
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._socket is not None:
             await self._socket.close()
         if self._reader is not None:
