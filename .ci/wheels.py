@@ -17,11 +17,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TEST_TOOLS = ("pytest", "pytest-asyncio", "pytest-timeout")
+# Not imported: the testkit (its users have pytest), and what runs when it is imported (Alembic's env.py, `python -m`).
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    importlib.import_module(module.name)
+    if not module.name.startswith("ringforge_core.testkit") and module.name.rpartition(".")[2] not in ("env", "__main__"):
+        importlib.import_module(module.name)
 print(f"imported {package.__name__} from {package.__path__[0]}")
 """
 
