@@ -70,10 +70,10 @@ async def test_the_agent_of_the_readme_hears_another(hub: HubProcess, tmp_path: 
         async with asyncio.timeout(20), Agent(hub.websocket_url, api_key=key, name="tester") as tester:
             line = None
             while line is None:  # what is told before the builder listens, it need not hear
-                await tester.activity.broadcast("task_finished", "All tests pass")
+                await tester.activity.broadcast("task_completed", "All tests pass")
                 with suppress(TimeoutError):
                     line = await asyncio.wait_for(builder.stdout.readline(), timeout=0.2)
-        assert line == b"tester task_finished All tests pass\n"
+        assert line == b"tester task_completed All tests pass\n"
     finally:
         builder.kill()
         await builder.wait()
