@@ -45,6 +45,7 @@ RINGFORGE_DEBUG=1 shows the traceback of an error.
 @click.group(
     cls=LazyGroup, commands_by_name=COMMANDS, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
 )
+@click.rich_config({"theme": "default-slim"})
 @config_option
 @click.version_option(package_name="ringforge-core", prog_name="ringforge")
 def ringforge() -> None:

@@ -27,10 +27,9 @@ class EffectiveValue(msgspec.Struct, frozen=True):
 def effective_values(config: Config, plugins: Plugins) -> list[EffectiveValue]:
     """Every setting of core and of the plugins in use, in the order of the file."""
     values: list[EffectiveValue] = []
-    for name in config.__struct_fields__:
+    for name in Config.tables():
         settings = getattr(config, name)
-        if name != "origins":
-            values += _values(settings, (name,), config.origins)
+        values += _values(settings, (name,), config.origins)
         if isinstance(settings, PluginTable):
             for plugin, its_settings in _plugin_settings(settings.port, plugins):
                 values += _values(its_settings, (name, plugin), config.origins)

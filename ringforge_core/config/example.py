@@ -27,14 +27,10 @@ def example_toml(manager: PluginManager, plugins: Iterable[InstalledPlugin]) -> 
     """Every setting of core and of these plugins, which are imported for it; raises `PluginError` for a broken one."""
     chosen = list(plugins)
     parts = [HEAD]
-    for field in msgspec.structs.fields(Config):
-        if field.name == "origins":
-            continue
-        parts.append(_table(field.type, (field.name,)))
-        port = getattr(field.type, "port", None)
-        parts += [
-            _table(_settings_type(manager, plugin), (field.name, plugin.name)) for plugin in chosen if plugin.port == port
-        ]
+    for name, settings_type in Config.tables().items():
+        parts.append(_table(settings_type, (name,)))
+        port = getattr(settings_type, "port", None)
+        parts += [_table(_settings_type(manager, plugin), (name, plugin.name)) for plugin in chosen if plugin.port == port]
     return "\n".join(part for part in parts if part)
 
 

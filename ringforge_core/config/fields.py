@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
-from msgspec import NODEFAULT, Meta
+from msgspec import Meta
 
 from ringforge_core.config.tree import KeyPath
+
+UNDOCUMENTED = {"tables"}
+"""Not a key: the tables of the plugins, see `PluginTable`."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -44,15 +47,20 @@ def is_table(annotation: Any) -> bool:
 
 
 def settings_of(settings_type: type[msgspec.Struct], table: KeyPath) -> Iterator[Setting]:
-    """The keys of a settings struct, those of tables within it after its own; keys without a description are left out."""
+    """The keys of a settings struct, those of tables within it after its own."""
     fields = msgspec.structs.fields(settings_type)
     for field in fields:
-        described = [note for note in notes(field.type) if note.description]
-        if described and not is_table(field.type):
+        if field.name not in UNDOCUMENTED and not is_table(field.type):
+            described = [note for note in notes(field.type) if note.description]
+            description = described[0].description if described else None
             examples = tuple(example for note in described for example in note.examples or ())
-            computed = field.default_factory is not NODEFAULT and field.default_factory not in (list, dict, set, tuple)
-            empty = field.default_factory() if field.default_factory is not NODEFAULT and not computed else field.default
-            yield Setting(table, field.encode_name, described[0].description or "", empty, examples)
+            yield Setting(table, field.encode_name, description or "", _default(field), examples)
     for field in fields:
         if is_table(field.type):
             yield from settings_of(plain_type(field.type), (*table, field.encode_name))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory in (list, dict, set, tuple):
+        return field.default_factory()
+    return field.default

@@ -49,13 +49,13 @@ def load_config(path: Path | None, environ: Mapping[str, str], overrides: Iterab
 def _decode(tree: Tree, environ: Mapping[str, str]) -> Config:
     problems = Problems(tree.origins)
     decoder = Decoder(problems, environ)
-    table_types = {field.name: field.type for field in msgspec.structs.fields(Config) if field.name != "origins"}
+    known = Config.tables()
     tables: dict[str, Any] = {}
     for name, value in tree.root.items():
-        if name in table_types:
-            tables[name] = decoder.table(table_types[name], value, (name,))
+        if name in known:
+            tables[name] = decoder.table(known[name], value, (name,))
         else:
-            problems.add_unknown((name,), table_types)
+            problems.add_unknown((name,), known)
     problems.raise_any()
     config = Config(**tables, origins=tree.origins)
     return config if tree.origins.of(("store", "url")) else _with_database_in_data_directory(config)

@@ -167,6 +167,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     capabilities: CapabilitiesSettings = field(default_factory=CapabilitiesSettings)
     origins: Origins = field(default_factory=Origins)
 
+    @classmethod
+    def tables(cls) -> dict[str, type[msgspec.Struct]]:
+        """The tables of the TOML: the struct of each by its name."""
+        return {field.name: field.type for field in msgspec.structs.fields(cls) if field.name != "origins"}
+
     def plugin_tables(self) -> dict[str, PluginTable]:
         """The tables that name plugins, by their name in the TOML."""
         values = ((name, getattr(self, name)) for name in self.__struct_fields__)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
+from msgspec import Meta, Struct
 
 
-class LocalEventBusSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`retention_hours` is for topics that nobody gave a retention; `queue_size` is events that may wait in memory for
-    one subscriber, past it they are read from the database again; `flush_seconds` bounds how long a stop waits."""
-
-    retention_hours: Annotated[float, msgspec.Meta(gt=0)] = 168.0
-    queue_size: Annotated[int, msgspec.Meta(ge=1)] = 10_000
-    flush_seconds: Annotated[float, msgspec.Meta(ge=0)] = 5.0
+class LocalEventBusSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    retention_hours: Annotated[
+        float, Meta(gt=0, description="How long events are kept of which no plan says how long.")
+    ] = 168.0
+    trim_seconds: Annotated[float, Meta(gt=0, description="How often events that are too old are deleted.")] = 60.0
+    queue_size: Annotated[
+        int,
+        Meta(ge=1, description="Events that may wait in memory for one subscriber; more are read from the log again."),
+    ] = 10_000
+    flush_seconds: Annotated[
+        float, Meta(ge=0, description="How long a stop waits for subscribers to take what was published.")
+    ] = 5.0

@@ -1,0 +1,97 @@
+"""The tables of plugins, checked against what each plugin declares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from throwaway_plugins import PluginDirectory
+
+from ringforge_core.config import Plugins, load_config, load_plugins
+from ringforge_core.errors import ConfigError, PluginError
+from ringforge_core.plugin import Secret
+from ringforge_core.plugin.manager import PluginManager
+
+IN_USE = '[capabilities]\nuse = []\n[event_bus]\nuse = "kafka"\n'
+
+
+@pytest.fixture(autouse=True)
+def kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugin_directory: PluginDirectory) -> PluginDirectory:
+    monkeypatch.chdir(tmp_path)
+    plugin_directory.install("acme-kafka", {"event_bus.kafka": "acme_kafka"})
+    return plugin_directory
+
+
+def plugins(toml: str, environ: dict[str, str] | None = None, *, check_unused: bool = False) -> Plugins:
+    Path("ringforge.toml").write_text(toml)
+    environ = environ or {}
+    return load_plugins(load_config(None, environ), PluginManager(), environ, check_unused=check_unused)
+
+
+def test_the_adapter_in_use_gets_its_table() -> None:
+    loaded = plugins(
+        IN_USE + '[event_bus.kafka]\nservers = ["a:1"]\npassword = "env:SASL"\n[event_bus.kafka.options]\nacks = "all"\n',
+        {
+            "SASL": "hunter2",
+            "RINGFORGE__EVENT_BUS__KAFKA__RETRIES": "7",
+            "RINGFORGE__EVENT_BUS__KAFKA__OPTIONS__LINGER": "5",
+        },
+    ).adapter("event_bus")
+    assert loaded.name == "kafka"
+    assert loaded.settings.servers == ("a:1",)
+    assert loaded.settings.retries == 7
+    assert loaded.settings.password == Secret("hunter2")
+    assert loaded.settings.options == {"acks": "all", "linger": "5"}
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("", '[event_bus.kafka] needs the key "servers"'),
+        ("servers = 'a:1'", '[event_bus.kafka] servers: expected a list, got str "a:1"'),
+        ("servers = []\nretry = 1", '[event_bus.kafka] has no key "retry"; did you mean "retries"?'),
+        ("servers = []\nretries = -1", "[event_bus.kafka] retries: expected int >= 0, got int -1"),
+        ("servers = []\npassword = 'file:none'", "[event_bus.kafka] password: cannot read the file none"),
+        ("servers = []\n[event_bus.kafka.options]\nacks = 1", "[event_bus.kafka] options: expected str at [...], got int"),
+    ],
+)
+def test_a_problem_in_a_plugins_table_names_it(table: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plugins(f"{IN_USE}[event_bus.kafka]\n{table}\n")
+    assert str(caught.value).startswith(f"ringforge.toml: {problem}")
+
+
+def test_a_missing_plugin_alone_is_a_plugin_error() -> None:
+    with pytest.raises(PluginError, match="no such plugin"):
+        plugins('[capabilities]\nuse = []\n[event_bus]\nuse = "nats"\n')
+
+
+def test_every_plugin_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        plugins('[event_bus]\nuse = "kafka"\n[event_bus.kafka]\n[capabilities]\nuse = ["taks", "filse"]\n')
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert "pip install ringforge-taks" in caught.value.fix
+
+
+def test_a_table_of_a_plugin_that_is_not_in_use_imports_nothing(kafka: PluginDirectory) -> None:
+    kafka.install("acme-nats", {"event_bus.nats": "acme_nats"})
+    loaded = plugins(IN_USE + "[event_bus.kafka]\nservers = []\n[event_bus.nats]\nnonsense = 1\n")
+    assert loaded.warnings == ()
+    assert kafka.imported() == {"acme_kafka"}
+
+
+def test_a_check_looks_at_that_table_too(kafka: PluginDirectory) -> None:
+    kafka.install("acme-nats", {"event_bus.nats": "acme_nats"})
+    with pytest.raises(ConfigError, match=r'\[event_bus.nats\] has no key "nonsense"'):
+        plugins(
+            IN_USE + "[event_bus.kafka]\nservers = []\n[event_bus.nats]\nservers = []\nnonsense = 1\n", check_unused=True
+        )
+
+
+def test_a_table_of_a_plugin_that_is_not_there_is_a_warning() -> None:
+    loaded = plugins(IN_USE + "[event_bus.kafka]\nservers = []\n[event_bus.kafak]\nservers = []\n")
+    assert loaded.warnings == (
+        'ringforge.toml: [event_bus.kafak] is not used, and no plugin "kafak" is installed;'
+        " did you mean [event_bus.kafka]?",
+    )

@@ -1,0 +1,3 @@
+from throwaway_plugins import plugin_directory
+
+__all__ = ["plugin_directory"]
