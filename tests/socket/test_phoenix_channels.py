@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +11,18 @@ import pytest
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import Message, PhoenixClient
 
+NOT_FRAMES = [
+    "", "{}", "[]", "null", "[1,2,3,4,5", '["1","1","fleet:lobby","phx_join"]', '[{},"1","t","e",{}]', '["1","1",5,"e",{}]',
+    "[" * 50_000,
+]  # fmt: skip
+
 
 def client(hub: TestHub, name: str = "scout", **more: Any) -> PhoenixClient:
     return PhoenixClient(hub.websocket_url, api_key=hub.keys.agent_key, agent={"name": name}, **more)
+
+
+def _is_activity_on(topic: str) -> Callable[[Message], bool]:
+    return lambda message: message.event == "activity:broadcast" and message.topic == topic
 
 
 async def test_heartbeat_is_answered_before_any_authentication(hub: TestHub) -> None:
@@ -112,9 +122,7 @@ async def test_d01_lobby_and_real_topic_are_two_channels_each_under_its_own_name
         await speaker.join()
         said = await speaker.ok("activity:broadcast", {"kind": "discovery", "description": "water"})
         for topic in ("fleet:lobby", real):
-            heard = await socket.expect(
-                lambda message, t=topic: message.event == "activity:broadcast" and message.topic == t
-            )
+            heard = await socket.expect(_is_activity_on(topic))
             assert heard.payload["payload"]["event_id"] == said["event_id"]
         await socket.ok("presence:roster", topic=real, join_ref="2")
         assert len(socket.pushes("activity:broadcast")) == 2
@@ -126,10 +134,7 @@ async def test_no_more_than_eight_channels_on_a_socket(hub: TestHub) -> None:
         assert {answer.response["reason"] for answer in answers} == {"unmatched topic"}  # refused joins hold no place
 
 
-@pytest.mark.parametrize(
-    "message",
-    ["", "{}", "[]", "null", '["1","1","fleet:lobby","phx_join"]', "[1,2,3,4,5", '[{},"1","t","e",{}]', '["1","1",5,"e",{}]', "[" * 50_000],
-)  # fmt: skip
+@pytest.mark.parametrize("message", NOT_FRAMES)
 async def test_what_is_not_a_frame_closes_with_1007_and_nobody_else_notices(hub: TestHub, message: str) -> None:
     async with client(hub) as socket, client(hub, "bystander") as bystander:
         await bystander.join()
