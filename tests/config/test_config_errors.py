@@ -74,7 +74,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(
     ("toml", "place"),
-    [("[hub]\nlisten = \n", "line 2, column 10"), ("[hub]\nlisten = 'a", "line 2, column 12"), ("[hub", "end of the file")],
+    [("[hub]\nlisten = \n", "line 2, column 10"), ("[hub]\nlisten = 'a", "end of the file"), ("[hub", "end of the file")],
 )
 def test_a_syntax_error_names_its_place(toml: str, place: str) -> None:
     (problem,) = problems(toml)

@@ -10,7 +10,7 @@ import pytest
 
 from ringforge_core.config import Config, load_config, load_plugins
 from ringforge_core.config.example import example_toml
-from ringforge_core.config.fields import settings_of
+from ringforge_core.config.fields import Setting, settings_of
 from ringforge_core.plugin.manager import InstalledPlugin, PluginManager
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,8 @@ def test_the_example_is_what_the_settings_say() -> None:
 
 
 def test_every_setting_is_described_and_has_a_default_or_an_example() -> None:
-    manager, settings = PluginManager(), []
+    manager = PluginManager()
+    settings: list[Setting] = []
     for name, table in Config.tables().items():
         settings += settings_of(table, (name,))
     for plugin in workspace_plugins():
