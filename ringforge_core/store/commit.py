@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -15,6 +15,7 @@ from ringforge_core.ports.store import Rows
 from ringforge_core.store.failures import is_lost, is_lost_race, translated
 from ringforge_core.store.log import record
 from ringforge_core.store.once import Idempotency, KeyTaken
+from ringforge_core.store.prepared import PreparedStatements
 from ringforge_core.store.work import Committed, Work
 
 
@@ -25,43 +26,54 @@ class OutcomeUnknown(Unavailable):
 class SqlTransaction:
     """The `Transaction` of both databases: a synchronous connection, and the events appended so far."""
 
-    __slots__ = ("_connection", "appended")
+    __slots__ = ("_connection", "_prepared", "appended")
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, prepared: PreparedStatements) -> None:
         self._connection = connection
+        self._prepared = prepared
         self.appended: list[Event] = []
 
-    def execute(self, statement: sa.Executable, rows: Rows | Any = None) -> sa.CursorResult[Any]:
+    def execute(self, statement: sa.Executable, rows: Rows | Mapping[str, Any] | None = None) -> sa.CursorResult[Any]:
+        if rows and not isinstance(rows, Mapping):
+            return self._prepared.execute(self._connection, statement, rows)
         return self._connection.execute(statement, rows)
 
     def append(self, event: Event) -> None:
         self.appended.append(event)
 
 
-def commit(connection: sa.Connection, works: Sequence[Work], idempotency: Idempotency) -> Committed:
-    """Run all works and commit once; each has its result or error then, or is deferred to the next commit.
+class Committer:
+    """Runs the commits of one writer, one after another."""
 
-    When it raises, nothing was committed; except that after `OutcomeUnknown` nobody can tell.
-    """
-    batch = _Batch(connection, idempotency)
-    transaction = connection.begin()
-    try:
-        batch.run(works)
-    except BaseException:
-        transaction.rollback()
-        raise
-    try:
-        transaction.commit()
-    except Exception as error:
-        raise OutcomeUnknown("The database broke off in the middle of a commit.") from error
-    return Committed(works, batch.deferred, batch.events)
+    def __init__(self, idempotency: Idempotency) -> None:
+        self._idempotency = idempotency
+        self._prepared = PreparedStatements()
+
+    def commit(self, connection: sa.Connection, works: Sequence[Work]) -> Committed:
+        """Run all works and commit once; each has its result or error then, or is deferred to the next commit.
+
+        When it raises, nothing was committed; except that after `OutcomeUnknown` nobody can tell.
+        """
+        batch = _Batch(connection, self._prepared, self._idempotency)
+        transaction = connection.begin()
+        try:
+            batch.run(works)
+        except BaseException:
+            transaction.rollback()
+            raise
+        try:
+            transaction.commit()
+        except Exception as error:
+            raise OutcomeUnknown("The database broke off in the middle of a commit.") from error
+        return Committed(works, batch.deferred, batch.events)
 
 
 class _Batch:
     """The works of one commit while they run."""
 
-    def __init__(self, connection: sa.Connection, idempotency: Idempotency) -> None:
+    def __init__(self, connection: sa.Connection, prepared: PreparedStatements, idempotency: Idempotency) -> None:
         self._connection = connection
+        self._prepared = prepared
         self._idempotency = idempotency
         self.events: list[Event] = []
         self.deferred: list[Work] = []
@@ -97,7 +109,7 @@ class _Batch:
             works[0].error = translated(error)
 
     def _execute(self, works: Sequence[Work]) -> list[Event]:
-        transaction = SqlTransaction(self._connection)
+        transaction = SqlTransaction(self._connection, self._prepared)
         for write, group in groupby(works, key=attrgetter("write")):
             members = list(group)
             results = write(transaction, [work.command for work in members])

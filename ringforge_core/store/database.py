@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -14,6 +15,14 @@ from ringforge_core.store.once import Idempotency
 from ringforge_core.store.writer import Listener, Writer
 
 Found = TypeVar("Found")
+
+
+def _encode_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+FAST_JSON: dict[str, Any] = {"json_serializer": _encode_json, "json_deserializer": msgspec.json.decode}
+"""Engine options: JSON columns are a good part of the work of a commit."""
 
 
 class Database(ABC):

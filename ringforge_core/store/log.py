@@ -28,11 +28,14 @@ _ADVANCE = sa.text(
 the commits, also between hubs."""
 
 
+_INSERT = events.insert()
+
+
 def record(transaction: Transaction, appended: Sequence[Event]) -> list[Event]:
     """Number the events and insert them; returns them numbered, in the order they were appended."""
     numbered = _number(transaction, appended)
     if numbered:
-        transaction.execute(events.insert(), [_row(event) for event in numbered])
+        transaction.execute(_INSERT, [_row(event) for event in numbered])
     return numbered
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ringforge_core.store.commit import OutcomeUnknown, commit
-from ringforge_core.store.database import Database
+from ringforge_core.store.commit import OutcomeUnknown
+from ringforge_core.store.database import FAST_JSON, Database
 from ringforge_core.store.failures import is_lost, is_lost_race, translated
 from ringforge_core.store.migrate import migrate
 from ringforge_core.store.once import Idempotency
@@ -27,13 +27,14 @@ class PostgresDatabase(Database):
     def __init__(self, url: sa.URL, settings: StoreSettings) -> None:
         self._settings = settings
         timeout = {"timeout": settings.busy_timeout_seconds}
-        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=timeout)
+        self._write_engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=timeout, **FAST_JSON)
         readers = create_async_engine(
             url,
             pool_size=settings.read_connections,
             max_overflow=0,
             pool_timeout=settings.busy_timeout_seconds,
             connect_args=timeout,
+            **FAST_JSON,
         )
         self.readers = readers.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -87,7 +88,7 @@ class TaskWriter(Writer):
             await asyncio.sleep(pause)
             try:
                 async with self._engine.connect() as connection:
-                    return await connection.run_sync(commit, works, self._idempotency)
+                    return await connection.run_sync(self._committer.commit, works)
             except OutcomeUnknown as unknown:
                 return failed(works, unknown)
             except Exception as failure:  # noqa: BLE001 — whatever happened, every caller must be answered

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringforge_core.store import address
-from ringforge_core.store.commit import commit
-from ringforge_core.store.database import Database
+from ringforge_core.store.database import FAST_JSON, Database
 from ringforge_core.store.failures import translated
 from ringforge_core.store.lock import FileLock
 from ringforge_core.store.migrate import migrate
@@ -20,6 +19,10 @@ from ringforge_core.store.once import Idempotency
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
 from ringforge_core.store.writer import Listener, Writer, failed
+
+
+_FOR_WRITING = ("cache_size=-32768", "wal_autocheckpoint=8000")
+"""32 MB each: hot pages stay in memory, and are carried over into the database file once for many commits."""
 
 
 class SqliteDatabase(Database):
@@ -37,9 +40,9 @@ class SqliteDatabase(Database):
             if exclusive:
                 self._lock.take()
             self._write_engine = sa.create_engine(
-                self._url.set(drivername="sqlite"), connect_args={"check_same_thread": False}
+                self._url.set(drivername="sqlite"), connect_args={"check_same_thread": False}, **FAST_JSON
             )
-            configure(self._write_engine, self._settings, begin="BEGIN IMMEDIATE")
+            configure(self._write_engine, self._settings, begin="BEGIN IMMEDIATE", pragmas=_FOR_WRITING)
             with self._write_engine.begin() as connection:
                 migrate(connection, migrations)
             self.readers = create_async_engine(
@@ -47,6 +50,7 @@ class SqliteDatabase(Database):
                 pool_size=self._settings.read_connections,
                 max_overflow=0,
                 pool_timeout=self._settings.busy_timeout_seconds,
+                **FAST_JSON,
             )
             configure(self.readers.sync_engine, self._settings, begin="BEGIN", pragmas=("query_only=ON",))
         except Exception as error:
@@ -113,6 +117,6 @@ class ThreadWriter(Writer):
     def _commit(self, works: list[Work]) -> Committed:
         try:
             with self._engine.connect() as connection:
-                return commit(connection, works, self._idempotency)
+                return self._committer.commit(connection, works)
         except Exception as error:  # noqa: BLE001 — whatever happened, every caller must be answered
             return failed(works, error)

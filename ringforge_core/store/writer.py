@@ -10,6 +10,7 @@ import structlog
 
 from ringforge_core.errors import Backpressure
 from ringforge_core.ports.event_bus import Event
+from ringforge_core.store.commit import Committer
 from ringforge_core.store.failures import translated
 from ringforge_core.store.once import Idempotency
 from ringforge_core.store.settings import StoreSettings
@@ -35,7 +36,7 @@ class Writer(ABC):
 
     def __init__(self, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]) -> None:
         self._settings = settings
-        self._idempotency = idempotency
+        self._committer = Committer(idempotency)
         self._listeners = listeners
         self._accepting = True
 

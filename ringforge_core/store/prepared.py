@@ -1,0 +1,79 @@
+"""Run a statement over many rows with little ado: compiled once, each row a tuple.
+
+SQLAlchemy's own way costs for each row about as much as SQLite needs to write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from ringforge_core.ports.store import Rows
+
+
+class PreparedStatements:
+    """Remembers statements from their second use on: those of a module are met again, those made for one call are not."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[sa.Executable, dict[frozenset[str], _Prepared | None]] = WeakKeyDictionary()
+
+    def execute(self, connection: sa.Connection, statement: sa.Executable, rows: Rows) -> sa.CursorResult[Any]:
+        prepared = self._find(connection.dialect, statement, rows)
+        if prepared is None:
+            return connection.execute(statement, rows)
+        return connection.exec_driver_sql(prepared.sql, prepared.parameters(rows))
+
+    def _find(self, dialect: sa.Dialect, statement: sa.Executable, rows: Rows) -> _Prepared | None:
+        if not isinstance(statement, (sa.Insert, sa.Update, sa.Delete)):
+            return None
+        shapes = self._known.get(statement)
+        if shapes is None:
+            self._known[statement] = {}
+            return None
+        shape = frozenset(rows[0])
+        if shape not in shapes:
+            shapes[shape] = _prepare(dialect, statement, sorted(shape))
+        return shapes[shape]
+
+
+class _Prepared:
+    """The SQL text, and for each of its parameters the name, the fixed value, and what turns a value into the driver's."""
+
+    def __init__(
+        self, sql: str, names: Sequence[str], fixed: dict[str, Any], processors: Mapping[str, Callable[[Any], Any]]
+    ):
+        self.sql = sql
+        self._names = names
+        self._fixed = fixed
+        self._processors = [(n, processors[name]) for n, name in enumerate(names) if name in processors]
+
+    def parameters(self, rows: Rows) -> list[tuple[Any, ...]]:
+        names, fixed, processors = self._names, self._fixed, self._processors
+        tuples = []
+        for row in rows:
+            given = {**fixed, **row} if fixed else row
+            values = [given[name] for name in names]
+            for n, process in processors:
+                values[n] = process(values[n])
+            tuples.append(tuple(values))
+        return tuples
+
+
+def _prepare(dialect: sa.Dialect, statement: sa.Insert | sa.Update | sa.Delete, columns: list[str]) -> _Prepared | None:
+    """None when the statement needs more of SQLAlchemy than its text: defaults, lists, returned rows."""
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    if not isinstance(compiled, SQLCompiler) or compiled.positiontup is None:
+        return None
+    if compiled.prefetch or compiled.effective_returning or compiled.post_compile_params or compiled.literal_execute_params:
+        return None
+    processors = {}
+    for name, parameter in compiled.binds.items():
+        process = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        if process is not None:
+            processors[name] = process
+    fixed = {name: value for name, value in compiled.params.items() if name not in columns}
+    return _Prepared(compiled.string, compiled.positiontup, fixed, processors)
