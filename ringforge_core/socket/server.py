@@ -60,6 +60,10 @@ async def serve(
     server = _Server(config, stop or asyncio.Event(), before_shutdown)
     try:
         await server.serve_on(sockets, lambda: on_started(host, sockets[0].getsockname()[1]))
+    except asyncio.CancelledError:
+        if server.started:
+            await server.lifespan.shutdown()
+        raise
     except SystemExit as exit_:  # uvicorn's way to say that the lifespan's startup failed
         raise Unavailable("The application did not start.", fix="The log above says why.") from exit_
     finally:
@@ -144,9 +148,11 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        if self._before_shutdown is not None:
-            await self._before_shutdown()
-        await super().shutdown(sockets)
+        try:
+            if self._before_shutdown is not None:
+                await self._before_shutdown()
+        finally:
+            await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

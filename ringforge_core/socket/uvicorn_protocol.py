@@ -34,6 +34,10 @@ class UpgradingHttpProtocol(HttpToolsProtocol):
 
     _read = b""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.access_log = False  # whatever handlers `uvicorn.access` has: it writes queries, which may hold keys
+
     def data_received(self, data: bytes) -> None:
         self._read = data
         super().data_received(data)
