@@ -34,63 +34,82 @@ class Bootstrap(msgspec.Struct, frozen=True):
 
 
 class TenantSetup(msgspec.Struct, frozen=True, kw_only=True):
-    """The ids are for what is not there yet; with `first_only` nothing happens unless this is the first tenant."""
+    """The ids are for the case that the tenant or its fleet is not there yet."""
 
     handle: str
     tenant_id: str
     fleet_id: str
     admin_key: CreatedKey
     agent_key: CreatedKey
-    first_only: bool
     at: datetime
 
 
 async def bootstrap(store: Store, *, tenant: str = DEFAULT_TENANT) -> Bootstrap:
     """Make the operator's tenant of this name and its fleet, or find them; either way with a new pair of keys."""
-    made = await store.apply(_set_up, _setup(tenant, first_only=False))
-    assert made is not None  # noqa: S101 — only a `first_only` setup may come to nothing
-    return made
+    return await store.apply(_set_up, _setup(tenant))
 
 
 async def first_start(store: Store) -> Bootstrap | None:
     """Bootstrap a hub that has no tenant yet; None on every later start. Of hubs that race, one gets the keys."""
-    return await store.apply(_set_up, _setup(DEFAULT_TENANT, first_only=True))
+    return await store.apply(_set_up_first, _setup(DEFAULT_TENANT))
 
 
-def _setup(handle: str, *, first_only: bool) -> TenantSetup:
+def _setup(handle: str) -> TenantSetup:
     return TenantSetup(
         handle=handle,
         tenant_id=new_uuid(),
         fleet_id=new_uuid(),
         admin_key=new_key("admin", name="bootstrap"),
         agent_key=new_key("live", name="bootstrap"),
-        first_only=first_only,
         at=now(),
     )
 
 
-def _set_up(transaction: Transaction, commands: Sequence[TenantSetup]) -> list[Bootstrap | None]:
-    return [_set_up_one(transaction, command) for command in commands]
+def _set_up(transaction: Transaction, commands: Sequence[TenantSetup]) -> list[Bootstrap]:
+    return [_equip(transaction, command, _claim_tenant(transaction, command)) for command in commands]
 
 
-def _set_up_one(transaction: Transaction, command: TenantSetup) -> Bootstrap | None:
-    if command.first_only and transaction.execute(sa.select(tenants.c.id).limit(1)).first():
-        return None
-    stamps = {"inserted_at": command.at, "updated_at": command.at}
+def _set_up_first(transaction: Transaction, commands: Sequence[TenantSetup]) -> list[Bootstrap | None]:
+    results: list[Bootstrap | None] = []
+    for command in commands:
+        is_first = not transaction.execute(sa.select(tenants.c.id).limit(1)).first()
+        tenant_id = _claim_tenant(transaction, command) if is_first else None
+        results.append(_equip(transaction, command, tenant_id) if tenant_id == command.tenant_id else None)
+    return results
+
+
+def _claim_tenant(transaction: Transaction, command: TenantSetup) -> str:
+    """The id of the tenant with this handle: the command's own when it made the tenant."""
     transaction.execute(
         insert(tenants).on_conflict_do_nothing(index_elements=["handle"]),
-        {"id": command.tenant_id, "name": command.handle, "handle": command.handle, "plan": PLAN, **stamps},
+        {
+            "id": command.tenant_id,
+            "name": command.handle,
+            "handle": command.handle,
+            "plan": PLAN,
+            "inserted_at": command.at,
+            "updated_at": command.at,
+        },
     )
-    tenant_id = transaction.execute(sa.select(tenants.c.id).where(tenants.c.handle == command.handle)).scalar_one()
-    created = tenant_id == command.tenant_id
-    if command.first_only and not created:
-        return None
+    tenant_id: str = transaction.execute(sa.select(tenants.c.id).where(tenants.c.handle == command.handle)).scalar_one()
+    return tenant_id
+
+
+def _equip(transaction: Transaction, command: TenantSetup, tenant_id: str) -> Bootstrap:
+    """Give the tenant its fleet, unless it has one, and the keys."""
     transaction.execute(
         insert(fleets).on_conflict_do_nothing(index_elements=["tenant_id", "name"]),
-        {"id": command.fleet_id, "tenant_id": tenant_id, "name": DEFAULT_FLEET, **stamps},
+        {
+            "id": command.fleet_id,
+            "tenant_id": tenant_id,
+            "name": DEFAULT_FLEET,
+            "inserted_at": command.at,
+            "updated_at": command.at,
+        },
     )
     own_default = sa.and_(fleets.c.tenant_id == tenant_id, fleets.c.name == DEFAULT_FLEET)
     fleet_id = transaction.execute(sa.select(fleets.c.id).where(own_default)).scalar_one()
     keys = (command.admin_key, command.agent_key)
     transaction.execute(api_keys.insert(), [key_row(tenant_id, key) for key in keys])
+    created = tenant_id == command.tenant_id
     return Bootstrap(tenant_id, fleet_id, command.admin_key.key, command.agent_key.key, created)

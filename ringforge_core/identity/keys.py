@@ -62,13 +62,11 @@ class Keys:
         name: str | None = None,
         expires_at: datetime | None = None,
     ) -> CreatedKey:
-        """Make a key, for one fleet of the tenant or for its default fleet.
+        """Make a key, for one fleet of the tenant or for its default fleet; `expires_at` is aware and in the future.
 
-        Raises `NotFound` for a tenant or fleet that is not there or not the tenant's, `InvalidPayload` for a kind that
-        is none.
+        Raises `NotFound` for a tenant or fleet that is not there or not the tenant's, and `InvalidPayload`.
         """
-        if kind not in get_args(KeyKind):
-            raise InvalidPayload(f"There is no kind of key {kind!r}.", fix="Use live, test or admin.", field="kind")
+        _check(kind, expires_at)
         key = new_key(kind, fleet_id=fleet_id, name=name, expires_at=expires_at)
         await self._store.apply(_write_keys, NewKey(tenant_id, key))
         return key
@@ -129,6 +127,17 @@ def key_row(tenant_id: str, key: CreatedKey) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "inserted_at": key.inserted_at,
     }
+
+
+def _check(kind: str, expires_at: datetime | None) -> None:
+    if kind not in get_args(KeyKind):
+        raise InvalidPayload(f"There is no kind of key {kind!r}.", fix="Use live, test or admin.", field="kind")
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now()):
+        raise InvalidPayload(
+            "A key must expire at an instant in the future.",
+            fix="Give an instant with its time zone, such as 2030-01-31T12:00:00Z.",
+            field="expires_at",
+        )
 
 
 def _write_keys(transaction: Transaction, commands: Sequence[NewKey]) -> list[RingforgeError | None]:
