@@ -10,24 +10,8 @@ from ringforge_eventbus_local import LocalEventBus, LocalEventBusSettings
 
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.ports.event_bus import Event
-from ringforge_core.ports.store import Store, Transaction
-from ringforge_core.store import SqlStore
+from ringforge_core.ports.store import Store
 from ringforge_core.testkit.event_bus import EventBusContract, PublishDurably
-
-
-def append(tx: Transaction, batches: Sequence[Sequence[Event]]) -> list[None]:
-    for batch in batches:
-        for event in batch:
-            tx.append(event)
-    return [None for _ in batches]
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = SqlStore(f"sqlite:///{tmp_path / 'hub.db'}")
-    await store.open()
-    yield store
-    await store.close()
 
 
 class TestLocalEventBus(EventBusContract):
@@ -41,15 +25,11 @@ class TestLocalEventBus(EventBusContract):
         await bus.stop()
 
     @pytest.fixture
-    def publish_durably(self, bus: LocalEventBus, store: Store) -> PublishDurably:
+    def publish_durably(self, bus: LocalEventBus, commit: PublishDurably) -> PublishDurably:
         """The log that this bus replays is the store's: commit, then publish what the commit numbered."""
-        committed: list[Event] = []
-        store.on_commit(committed.extend)
 
         async def publish(events: Sequence[Event]) -> list[Event]:
-            committed.clear()
-            await store.apply(append, tuple(events))
-            numbered = list(committed)
+            numbered = await commit(events)
             await bus.publish(numbered)
             return numbered
 

@@ -20,7 +20,9 @@ class LocalEventBus(EventBus):
     def __init__(self, settings: LocalEventBusSettings, context: AdapterContext) -> None:
         self._settings = settings
         self._store = context.store
-        self._retention = Retention(context.store, timedelta(hours=settings.retention_hours))
+        self._retention = Retention(
+            context.store, timedelta(hours=settings.retention_hours), interval=settings.trim_seconds
+        )
         self._members: list[Member] = []
         self._consumers: dict[Consumer, None] = {}
         self._groups: dict[tuple[str, frozenset[str]], Consumer] = {}

@@ -12,16 +12,16 @@ from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Event, Topic
 from ringforge_core.ports.store import Store
 
-INTERVAL = 60.0
-"""Seconds between two rounds of trimming."""
-
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    def __init__(self, store: Store, default: timedelta) -> None:
+    """`default` is for topics that nobody ensured; a round of trimming is made every `interval` seconds."""
+
+    def __init__(self, store: Store, default: timedelta, *, interval: float) -> None:
         self._store = store
         self._default = default
+        self._interval = interval
         self._kept: dict[tuple[str, str, str], timedelta] = {}
         self._worker: asyncio.Task[None] | None = None
 
@@ -38,20 +38,19 @@ class Retention:
         self._kept[topic.tenant_id, topic.fleet_id, topic.name] = retention
 
     def note(self, events: Iterable[Event]) -> None:
-        """Topics that nobody ensured are kept for the default time."""
+        """These topics exist: keep them for the default time, unless another was given."""
         for topic in {(event.tenant_id, event.fleet_id, event.topic) for event in events}:
             self._kept.setdefault(topic, self._default)
 
-    async def trim(self) -> None:
-        """One round over all topics."""
+    async def _trim(self) -> None:
         now = datetime.now(UTC)
         for (tenant_id, fleet_id, name), retention in list(self._kept.items()):
             await self._store.trim_events(tenant_id, fleet_id, name, before=now - retention)
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(self._interval)
             try:
-                await self.trim()
+                await self._trim()
             except Unavailable as error:
                 log.warning("retention_round_failed", error=error.message)
