@@ -10,6 +10,10 @@ import pytest
 from ringforge_core.testkit.hub import TestHub, running_hub
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "settings(hub__idle_seconds=…): settings of the test's hub")
+
+
 @pytest.fixture(params=["raw", "asgi"])
 async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TestHub]:
     settings = getattr(request.node.get_closest_marker("settings"), "kwargs", {})
