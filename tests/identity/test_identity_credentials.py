@@ -121,6 +121,7 @@ def test_d31_keys_never_show_in_a_repr() -> None:
         (f"api_key={KEY}&agent_id=ag_1", "reconnect"),
         ("agent_id=ag_1&challenge_response=AAAA", "challenge"),
         (f"api_key={KEY}", "key_only"),
+        (f"api_key={KEY}&agent=&&agent_id=&agent[capabilities]=", "key_only"),
         ("", "deferred"),
         ("vsn=2.0.0&&", "deferred"),
         ("vsn=2.0.17", "deferred"),
