@@ -50,17 +50,17 @@ async def replayed(bus: LocalEventBus, topic: Any, count: int) -> list[str]:
 
 
 async def test_each_topic_is_kept_for_its_own_time(running: Running, commit: PublishDurably) -> None:
-    plan, default, at = new_topic(), new_topic(), datetime.now(UTC) - timedelta(hours=3)
-    async with running(retention_hours=4, trim_seconds=0.02) as bus:
-        await bus.ensure_topic(plan, retention=timedelta(hours=1))
-        kept = await commit(new_events(default, 2, at=at))
+    long, unnamed, at = new_topic(), new_topic(), datetime.now(UTC) - timedelta(hours=3)
+    async with running(retention_hours=2, trim_seconds=0.02) as bus:
+        await bus.ensure_topic(long, retention=timedelta(hours=4))
+        kept = await commit(new_events(long, 2, at=at))
         await bus.publish(kept)
-        fresh = new_event(plan)
-        await bus.publish(await commit([*new_events(plan, 2, at=at), fresh]))
-        assert await replayed(bus, plan, 1) == [fresh.event_id]
-        assert await replayed(bus, default, 2) == ids(kept)
-        await bus.ensure_topic(default, retention=timedelta(hours=2))
-        assert await replayed(bus, default, 0) == []
+        fresh = new_event(unnamed)
+        await bus.publish(await commit([*new_events(unnamed, 2, at=at), fresh]))
+        assert await replayed(bus, unnamed, 1) == [fresh.event_id]
+        assert await replayed(bus, long, 2) == ids(kept)
+        await bus.ensure_topic(long, retention=timedelta(hours=2))
+        assert await replayed(bus, long, 0) == []
 
 
 async def test_a_handler_that_never_ends_cannot_hold_a_stop(running: Running, commit: PublishDurably) -> None:
