@@ -52,7 +52,7 @@ def build(project: Path, wheels: Path) -> Path:
 
 def check(project: Path, wheel: Path, core: Path, scratch: Path) -> None:
     settings = tomllib.loads((project / "pyproject.toml").read_text())
-    environment = scratch / project.name
+    environment = scratch / wheel.name.partition("-")[0]
     python = environment / "bin" / "python"
     uv("venv", "--no-project", "--python", sys.executable, environment)
     install(python, wheel.parent, wheel, core)
