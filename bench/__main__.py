@@ -39,8 +39,8 @@ def warn_of_disturbance(where: cores.Cores) -> None:
 @click.argument("names", nargs=-1, metavar="[SCENARIO]…")
 @click.option("--list", "listing", is_flag=True, help="List the scenarios and the servers, measure nothing.")
 @click.option("--quick", is_flag=True, help="One short round: shows that all works, not how fast it is.")
-@click.option("--rounds", "round_count", type=click.IntRange(min=1), help="Rounds. Default: 5.")
-@click.option("--seconds", type=click.FloatRange(min=0.1), help="Seconds of each measured phase. Default: 4.")
+@click.option("--rounds", "round_count", type=click.IntRange(min=1), help="Rounds. Default: 3.")
+@click.option("--seconds", type=click.FloatRange(min=0.1), help="Seconds of each measured phase. Default: 3.")
 @click.option(
     "--server", "server_names", multiple=True, type=click.Choice([s.name for s in SERVERS]), help="Only these servers."
 )

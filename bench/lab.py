@@ -9,8 +9,8 @@ import msgspec
 
 from bench import loadgen
 from bench.cores import Cores
-from bench.loadgen import Result, Usage
-from bench.servers.server import Running, Server, Verb
+from bench.loadgen import Fanout, Result, Usage
+from bench.servers.server import Push, Running, Server
 
 BUSY = 0.93
 """Share of a core past which a process counts as the limit."""
@@ -19,8 +19,8 @@ BUSY = 0.93
 class Effort(msgspec.Struct, frozen=True, kw_only=True):
     """How long and how often. Sizes are never reduced: a fan-out to 100 says nothing about one to 1,000."""
 
-    rounds: int = 5
-    seconds: float = 4
+    rounds: int = 3
+    seconds: float = 3
     warmup: float = 1
     settle: float = 1
 
@@ -48,12 +48,15 @@ class Lab(msgspec.Struct, frozen=True):
         with server.start(self.cores.server, fleets) as running:
             yield running
 
-    def run(self, kind: type[Result], running: Running, verb: Verb | None = None, **options: str | float) -> Result:
+    def run(self, kind: type[Result], running: Running, push: Push | None = None, **options: str | float) -> Result:
         """One run of the load generator, with this lab's times where `options` gives no other."""
         effort = self.effort
-        push = {} if verb is None else {"event": running.pushes[verb].event, "payload": running.pushes[verb].payload}
+        pushed = {"event": push.event, "payload": push.payload} if push else {}
         times = {"seconds": effort.seconds, "warmup": effort.warmup, "settle": effort.settle}
-        return loadgen.run(kind, running, self.cores.generator, **{**times, **push, **options})
+        result = loadgen.run(kind, running, self.cores.generator, **{**times, **pushed, **options})
+        if isinstance(result, Fanout) and not result.delivered:
+            raise loadgen.CannotMeasure(f"nothing was delivered. {result.first_error}")
+        return result
 
 
 def faults(usage: Usage) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ class Fanout(Usage, tag_field="measure", tag="fanout", kw_only=True):
     rate: float
     """Deliveries a second."""
     publish_rate: float
+    warmup_publish_rate: float
+    """The warm-up has no stalled members."""
     published: int
     acknowledged: int
     delivered: int

@@ -43,31 +43,31 @@ def print_table(measured: Sequence[Measured], absent: dict[str, str], console: C
 
 def _print_scenario(name: str, rows: list[Row], console: Console) -> None:
     title = next(scenario.title for scenario in ALL if scenario.name == name)
-    table = Table(
-        title=f"{name}: {title}", title_justify="left", box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2
-    )
+    console.print(f"{name}: {title}", style="bold", soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else box.ASCII2)
     for column in ("", "server"):
         table.add_column(column)
     for column in ("median", "min-max", "of reference", "of Phoenix*"):
         table.add_column(column, justify="right")
-    table.add_column("target")
-    for row in rows:
-        table.add_row(*_cells(row))
+    table.add_column("target", no_wrap=True)
+    for _, group in groupby(rows, key=lambda row: row.metric):
+        for number, row in enumerate(group):
+            table.add_row(row.unit if number == 0 else "", *_cells(row))
+        table.add_section()
     console.print(table)
     for text in dict.fromkeys(_notes(rows)):
-        console.print(f"  {text}")
+        console.print(f"  {text}", soft_wrap=True)
     console.print()
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    hub_only = f"{row.phoenix_multiple:.2f}" if row.phoenix_multiple is not None and row.server == HUB.name else ""
+    phoenix = row.phoenix_multiple if row.server == HUB.name else None
     return (
-        row.unit,
         _TITLES[row.server],
-        "failed" if row.value is None else _number(row.value.median, row.decimals),
+        "?" if row.value is None else _number(row.value.median, row.decimals),
         "" if row.value is None else _range(row.value, row.decimals),
         "1" if row.server == REFERENCE.name else "" if row.ratio is None else f"{row.ratio.median:.2f}",
-        hub_only,
+        "" if phoenix is None else f"{phoenix:.2f}",
         ", ".join(f"{target.text} {'reached' if target.reached else 'MISSED'}" for target in row.targets),
     )
 

@@ -26,6 +26,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def run(scenarios: Sequence[Scenario], servers: Sequence[Server], lab: Lab, say: Callable[[str], None]) -> list[Measured]:
+    """Measure everything; `say` is told of each step and of all that goes wrong."""
     return [_run_scenario(scenario, servers, lab, say) for scenario in scenarios]
 
 

@@ -19,7 +19,7 @@
 enum { CONNECTIONS_PER_ADDRESS = 4000 };
 
 /* A member that stops reading shall fill up soon, whatever the kernel would grow its buffer to. */
-enum { STALLED_RECEIVE_BUFFER = 4096 };
+enum { STALLED_RECEIVE_BUFFER = 4096, USUAL_RECEIVE_BUFFER = 128 << 10 };
 
 static void set_option(int fd, int level, int option, int value)
 {
@@ -41,14 +41,22 @@ int dial_start(const struct options *options, uint32_t index)
     if (fd < 0)
         fatal("cannot open connection %u: %s (see `ulimit -n`)", index, strerror(errno));
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (index < options->stalled)
-        set_option(fd, SOL_SOCKET, SO_RCVBUF, STALLED_RECEIVE_BUFFER);
     bind_source(fd, index);
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(options->port)};
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
         fatal("cannot connect to port %u: %s", options->port, strerror(errno));
     return fd;
+}
+
+void dial_narrow(int fd)
+{
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, STALLED_RECEIVE_BUFFER);
+}
+
+void dial_widen(int fd)
+{
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, USUAL_RECEIVE_BUFFER);
 }
 
 void dial_check(int fd)

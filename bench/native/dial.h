@@ -14,6 +14,10 @@ int dial_start(const struct options *options, uint32_t index);
 /* Exit with the reason when the TCP connection failed. */
 void dial_check(int fd);
 
+/* A member that stalls gets a small receive buffer, and one of the usual size to catch up. */
+void dial_narrow(int fd);
+void dial_widen(int fd);
+
 /* Write the HTTP upgrade request with this connection's agent and key; returns its length. */
 size_t dial_upgrade_request(const struct options *options, uint32_t index, char *out, size_t capacity);
 

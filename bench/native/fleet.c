@@ -51,10 +51,12 @@ static void wait_to_write(struct fleet *fleet, struct connection *connection, bo
 void fleet_stop_reading(struct fleet *fleet, struct connection *connection)
 {
     watch(fleet, connection, EPOLL_CTL_DEL, 0);
+    dial_narrow(connection->fd);
 }
 
 void fleet_resume_reading(struct fleet *fleet, struct connection *connection)
 {
+    dial_widen(connection->fd);
     watch(fleet, connection, EPOLL_CTL_ADD, EPOLLIN);
 }
 
@@ -147,6 +149,13 @@ void fleet_on_delivery(struct fleet *fleet, struct connection *connection, struc
         fleet->listener.on_delivery(fleet, connection, stamp);
 }
 
+static void answer_close(struct fleet *fleet, struct connection *connection, const struct ws_frame *frame)
+{
+    if (frame->length >= 2)
+        connection->close_code = (uint16_t)(frame->payload[0] << 8 | frame->payload[1]);
+    send_frame(fleet, connection, WS_CLOSE, frame->payload, frame->length);
+}
+
 static void on_frame(struct fleet *fleet, struct connection *connection, const struct ws_frame *frame)
 {
     if (!frame->final || frame->opcode == WS_CONTINUATION)
@@ -155,8 +164,8 @@ static void on_frame(struct fleet *fleet, struct connection *connection, const s
         fleet->protocol->read(fleet, connection, frame->payload, frame->length);
     else if (frame->opcode == WS_PING)
         send_frame(fleet, connection, WS_PONG, frame->payload, frame->length);
-    else if (frame->opcode == WS_CLOSE && frame->length >= 2)
-        connection->close_code = (uint16_t)(frame->payload[0] << 8 | frame->payload[1]);
+    else if (frame->opcode == WS_CLOSE)
+        answer_close(fleet, connection, frame);
 }
 
 /* Returns how many of the bytes were used up. */

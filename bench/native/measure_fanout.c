@@ -9,6 +9,9 @@
 
 static const uint64_t GIVE_UP_AFTER = 2 * NANOSECONDS;
 
+/* To read all that was kept for them, up to the close frame. */
+static const uint64_t STALLED_PATIENCE = 3 * NANOSECONDS;
+
 struct fanout {
     struct publications books;
     uint64_t acknowledged;
@@ -112,6 +115,12 @@ static struct usage phase(struct fleet *fleet, struct fanout *fanout, double sec
     return usage;
 }
 
+static double publish_rate(const struct fanout *fanout, const struct usage *usage)
+{
+    double seconds = clock_seconds(usage->started_at, fanout->books.last_delivery_at);
+    return seconds > 0 ? publications_count(&fanout->books) / seconds : 0;
+}
+
 static uint32_t incomplete_members(const struct fleet *fleet, const struct publications *books)
 {
     uint32_t incomplete = 0;
@@ -123,32 +132,39 @@ static uint32_t incomplete_members(const struct fleet *fleet, const struct publi
     return incomplete;
 }
 
+static uint32_t stalled_closed(const struct fleet *fleet)
+{
+    uint32_t closed = 0;
+    for (uint32_t i = 0; i < fleet->options->stalled; i++)
+        closed += fleet->connections[i].state == CLOSED || fleet->connections[i].close_code;
+    return closed;
+}
+
 /* Let the stalled members read again, to learn which of them the server has closed, and with which code. */
 static void report_stalled(struct fleet *fleet)
 {
-    uint64_t errors = fleet->errors;
+    uint64_t errors = fleet->errors, patience_ends = clock_now() + STALLED_PATIENCE;
     uint16_t code = 0;
-    uint32_t closed = 0;
     for (uint32_t i = 0; i < fleet->options->stalled; i++)
         fleet_resume_reading(fleet, &fleet->connections[i]);
-    fleet_linger(fleet, fleet->options->stalled ? fleet->options->settle : 0);
-    for (uint32_t i = 0; i < fleet->options->stalled; i++) {
-        closed += fleet->connections[i].state == CLOSED;
+    while (stalled_closed(fleet) < fleet->options->stalled && clock_now() < patience_ends)
+        fleet_linger(fleet, 0.1);
+    for (uint32_t i = 0; i < fleet->options->stalled; i++)
         if (fleet->connections[i].close_code)
             code = fleet->connections[i].close_code;
-    }
     fleet->errors = errors; /* being closed is what they are there for */
-    report_number("stalled_closed", closed);
+    report_number("stalled_closed", stalled_closed(fleet));
     report_number("stalled_close_code", code);
 }
 
-static void report(struct fleet *fleet, const struct fanout *fanout, const struct usage *usage)
+static void report(struct fleet *fleet, const struct fanout *fanout, const struct usage *usage, double warmup_rate)
 {
     const struct publications *books = &fanout->books;
     double seconds = clock_seconds(usage->started_at, books->last_delivery_at);
     report_begin("fanout");
     report_number("rate", seconds > 0 ? (double)books->delivered / seconds : 0);
-    report_number("publish_rate", seconds > 0 ? publications_count(books) / seconds : 0);
+    report_number("publish_rate", publish_rate(fanout, usage));
+    report_number("warmup_publish_rate", warmup_rate);
     report_number("published", publications_count(books));
     report_number("acknowledged", (double)fanout->acknowledged);
     report_number("delivered", (double)books->delivered);
@@ -170,10 +186,13 @@ void measure_fanout(struct fleet *fleet)
     fleet_linger(fleet, options->settle);
     fleet->listener = (struct listener){on_reply, on_delivery};
     fleet->measurement = &fanout;
-    if (options->warmup > 0)
-        phase(fleet, &fanout, options->warmup, options->connections);
+    double warmup_rate = 0;
+    if (options->warmup > 0) {
+        struct usage usage = phase(fleet, &fanout, options->warmup, options->connections);
+        warmup_rate = publish_rate(&fanout, &usage);
+    }
     for (uint32_t i = 0; i < options->stalled; i++)
         fleet_stop_reading(fleet, &fleet->connections[i]);
     struct usage usage = phase(fleet, &fanout, options->seconds, options->connections - options->stalled);
-    report(fleet, &fanout, &usage);
+    report(fleet, &fanout, &usage, warmup_rate);
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.scenarios.requests import Requests
+from bench.scenarios.requests import CPU, Requests
 from bench.scenarios.scenario import Metric
 from bench.servers.server import Verb
 
@@ -12,7 +12,9 @@ class DurableWrites(Requests):
     title = "100 agents, one change open each, acknowledged after its commit (the reference only answers)"
     metrics = (
         Metric(name="replies", unit="changes/s", at_least=30_000),
+        CPU,
         Metric(name="reply_p99", unit="ms to the acknowledgement, p99", decimals=1),
     )
     verb = Verb.WRITE
     window = 1
+    fleets = 1

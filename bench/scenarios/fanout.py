@@ -18,6 +18,7 @@ ONE_PUBLISHER = Metric(
     at_least_of_phoenix=2,
     phoenix_of_reference=69 / 251,
 )
+CPU = Metric(name="cpu", unit="µs of CPU a delivery", decimals=2)
 TO_LAST = Metric(name="last_p99", unit="ms to the last member, p99", decimals=1)
 
 
@@ -34,7 +35,7 @@ def undelivered(result: Fanout) -> tuple[str, ...]:
 class FanOut(Scenario):
     name = "fanout"
     title = "1,000 members, one publisher that waits for each acknowledgement; durable on the hub"
-    metrics: ClassVar[tuple[Metric, ...]] = (ONE_PUBLISHER, TO_LAST)
+    metrics: ClassVar[tuple[Metric, ...]] = (ONE_PUBLISHER, CPU, TO_LAST)
     verb = Verb.PUBLISH
     publishers = 1
 
@@ -43,10 +44,11 @@ class FanOut(Scenario):
 
     def measure(self, lab: Lab, server: Server) -> Reading:
         with lab.start(server) as running:
-            result = lab.run(Fanout, running, self.verb, connections=MEMBERS, publishers=self.publishers)
+            result = lab.run(Fanout, running, running.pushes[self.verb], connections=MEMBERS, publishers=self.publishers)
         return Reading(
             values={
                 "deliveries": result.rate,
+                "cpu": 1e6 * result.server_cpu_s / max(result.delivered, 1),
                 "last_p99": result.last_p99_ms,
                 "bytes_per_delivery": result.bytes_in / max(result.delivered, 1),
             },
@@ -60,12 +62,16 @@ class EphemeralFanOut(FanOut):
     title = "the same with an event that is kept nowhere"
     verb = Verb.PUBLISH_EPHEMERAL
 
+    def applies_to(self, server: Server) -> bool:
+        return super().applies_to(server) and Verb.WRITE in server.verbs  # without it all is ephemeral
+
 
 class FanOutFrom32(FanOut):
     name = "fanout-32"
     title = "1,000 members, 32 publishers that each wait for the acknowledgement; durable on the hub"
     metrics = (
         Metric(name="deliveries", unit="deliveries/s", at_least_of_phoenix=20, phoenix_of_reference=84 / 298),
+        CPU,
         TO_LAST,
     )
     publishers = 32

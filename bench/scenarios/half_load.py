@@ -27,11 +27,11 @@ class HalfLoad(Scenario):
 
     def measure(self, lab: Lab, server: Server) -> Reading:
         with lab.start(server) as running:
-            full = lab.run(Fanout, running, Verb.PUBLISH, connections=MEMBERS, publishers=PUBLISHERS)
+            full = lab.run(Fanout, running, running.pushes[Verb.PUBLISH], connections=MEMBERS, publishers=PUBLISHERS)
             half = lab.run(
                 Fanout,
                 running,
-                Verb.PUBLISH,
+                running.pushes[Verb.PUBLISH],
                 connections=MEMBERS,
                 publishers=PUBLISHERS,
                 rate=max(full.publish_rate / 2, 1),

@@ -31,7 +31,7 @@ PUSHES = {
         "activity:broadcast",
         f'{{"payload":{{"kind":"custom","description":"{NOTE}","scope":"tagged","tags":["bench-unheard"]}}}}',
     ),
-    Verb.REQUEST: Push("activity:subscribe", '{"payload":{"tags":["bench"]}}'),
+    Verb.REQUEST: Push("presence:roster", "{}"),
 }
 
 

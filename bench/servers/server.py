@@ -32,6 +32,10 @@ class Push(msgspec.Struct, frozen=True):
     event: str
     payload: str
 
+    def padded(self, count: int) -> Push:
+        """The same with so many bytes more, in the text that holds the stamp."""
+        return Push(self.event, self.payload.replace(STAMP, STAMP + " " + "x" * count))
+
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
     """A server that serves."""
