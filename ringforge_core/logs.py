@@ -22,8 +22,8 @@ _SECRET_NAME = re.compile(
     r"(password|passwd|secret|authorization|cookie|credential)|(^|[_-])token$|(api|admin|agent|private|access)[_-]?key$",
     re.IGNORECASE,
 )
-_TALKATIVE = ("alembic", "sqlalchemy", "asyncio")
-"""Libraries whose `info` is of use only to whoever debugs the hub."""
+_TALKATIVE = ("alembic", "sqlalchemy", "asyncio", "uvicorn")
+"""Libraries whose `info` is of use only to whoever debugs the hub; uvicorn has a line for each connection."""
 
 
 def configure_logs(
@@ -53,6 +53,9 @@ def configure_logs(
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
+    handler.setLevel(level.upper())
+    if level != "debug":
+        handler.addFilter(_is_worth_a_line)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=first_steps,
@@ -64,7 +67,7 @@ def configure_logs(
             ],
         )
     )
-    _route_standard_library(handler, level.upper())
+    _route_standard_library(handler)
 
 
 def _renderers(*, human: bool, colours: bool) -> list[Processor]:
@@ -74,16 +77,19 @@ def _renderers(*, human: bool, colours: bool) -> list[Processor]:
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
-def _route_standard_library(handler: logging.Handler, level: str) -> None:
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Decided here and not by levels of their loggers, which libraries set themselves."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] not in _TALKATIVE
+
+
+def _route_standard_library(handler: logging.Handler) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(handler.level)
     logging.captureWarnings(True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(level if level == "DEBUG" else max(logging.WARNING, root.level))
 
 
 def _hide_secret_fields(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:

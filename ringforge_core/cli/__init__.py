@@ -22,6 +22,7 @@ EXIT_CONFIGURATION = 78
 
 COMMANDS = {
     "serve": "ringforge_core.cli.serve:serve",
+    "demo": "ringforge_core.cli.demo:demo",
     "bootstrap": "ringforge_core.cli.bootstrap:bootstrap",
     "keys": "ringforge_core.cli.keys:keys",
     "plugins": "ringforge_core.cli.plugins:plugins",

@@ -32,8 +32,7 @@ class LazyGroup(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._commands_by_name:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = self._commands_by_name[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = load(self._commands_by_name[cmd_name])
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -44,6 +43,12 @@ class LazyGroup(click.RichGroup):
 
     def format_epilog(self, ctx: click.Context, formatter: Any) -> None:
         _write_as_it_is(self.epilog, formatter)
+
+
+def load(reference: str) -> Any:
+    """Import what `module:attribute` names: the only place where the command line imports late."""
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _write_as_it_is(epilog: str | None, formatter: Any) -> None:

@@ -20,6 +20,10 @@ class Terminal(io.StringIO):
         return True
 
 
+def events(stream: io.StringIO) -> list[str]:
+    return [json.loads(line)["event"] for line in stream.getvalue().splitlines()]
+
+
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
     root = logging.getLogger()
@@ -53,9 +57,19 @@ def test_the_level_holds_for_us_and_for_libraries() -> None:
     stream = io.StringIO()
     configure_logs("warning", "json", stream)
     structlog.get_logger("ringforge").info("quiet")
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # as uvicorn does
     logging.getLogger("uvicorn.error").info("quiet")
     logging.getLogger("uvicorn.error").warning("loud")
-    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["loud"]
+    assert events(stream) == ["loud"]
+
+
+def test_talkative_libraries_are_heard_only_when_debugging() -> None:
+    for level, heard in (("info", ["ours"]), ("debug", ["theirs", "ours"])):
+        stream = io.StringIO()
+        configure_logs(level, "json", stream)  # type: ignore[arg-type]  # the texts are the literals
+        logging.getLogger("uvicorn.error").info("theirs")
+        logging.getLogger("ringforge_core.app").info("ours")
+        assert events(stream) == heard
 
 
 @pytest.mark.parametrize("layout", ["human", "json"])
@@ -64,7 +78,7 @@ def test_no_key_gets_into_a_log(layout: str) -> None:
     configure_logs("info", layout, stream)  # type: ignore[arg-type]  # the parametrized texts are the literals
     log = structlog.get_logger("ringforge")
     log.info(f"joined with {KEY}", api_key=KEY, nested={"token": "hunter2"}, password="hunter2")
-    logging.getLogger("uvicorn.error").info('"WebSocket /ws/websocket?api_key=%s" [accepted]', KEY)
+    logging.getLogger("uvicorn.error").warning('"WebSocket /ws/websocket?api_key=%s" [accepted]', KEY)
     try:
         password = "hunter2-local"
         raise ValueError(f"bad key {KEY}")
