@@ -120,7 +120,11 @@ class Stream(AsyncIterator[T], Generic[T]):
         """The hub sends again from `start`: this stream's place or an earlier one, unless there is a gap."""
         self.lagging = False
         if self.position is not None and not self.position.reaches(start):
-            self._put(Gap(self.position, start))
+            last = self._waiting[-1] if self._waiting else None
+            if isinstance(last, Gap):  # unread: the two are one, so that gaps alone cannot fill the memory
+                self._waiting[-1] = Gap(last.after, start)
+            else:
+                self._put(Gap(self.position, start))
             self.position = start
 
     def end(self, error: RingforgeError | None) -> None:
