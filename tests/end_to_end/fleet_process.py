@@ -1,0 +1,75 @@
+"""A process full of agents for the kill test: each publishes as fast as it gets acknowledgements, and notes all it sees.
+
+    python fleet_process.py URL API_KEY PROCESS_NAME AGENTS REPORT
+
+It prints `ready` when all agents are in, then a line per second with the number of acknowledged events. A line on stdin
+ends the publishing; then it waits until every agent has seen the newest event, writes its report as JSON and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ringforge import Agent
+
+SETTLE_SECONDS = 60.0
+
+
+class Witness:
+    """One agent: what it had acknowledged, and what it saw."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.acknowledged: list[str] = []
+        self.seen: list[tuple[int, str]] = []
+        self.gaps: list[str] = []
+
+    async def publish(self, stop: asyncio.Event) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            self.acknowledged.append(await self.agent.activity.broadcast("task_progress", str(number)))
+
+    async def watch(self) -> None:
+        async for event in self.agent.activity:
+            if event.position is not None:
+                self.seen.append((event.position.seq, event.event_id))
+
+    def report(self) -> dict[str, Any]:
+        return {"acknowledged": self.acknowledged, "seen": self.seen, "gaps": self.gaps}
+
+
+async def main(url: str, api_key: str, name: str, agents: int, report: Path) -> None:
+    witnesses = [
+        Witness(Agent(url, api_key=api_key, name=f"{name}-{number}", timeout=120, connect_timeout=60))
+        for number in range(agents)
+    ]
+    for witness in witnesses:
+        witness.agent.on_gap(lambda gap, of=witness: of.gaps.append(repr(gap)))
+    watching = [asyncio.create_task(witness.watch()) for witness in witnesses]
+    await asyncio.gather(*(witness.agent.connect() for witness in witnesses))
+    print("ready", flush=True)
+    stop = asyncio.Event()
+    stdin = asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    stdin.add_done_callback(lambda _: stop.set())
+    publishing = asyncio.gather(*(witness.publish(stop) for witness in witnesses))
+    while not stop.is_set():
+        print(sum(len(witness.acknowledged) for witness in witnesses), flush=True)
+        await asyncio.wait([stdin], timeout=1)
+    await publishing
+    print("published", flush=True)
+    last = json.loads(await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline))
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while any(not witness.seen or witness.seen[-1][0] < last for witness in witnesses):
+            await asyncio.sleep(0.1)
+    report.write_text(json.dumps([witness.report() for witness in witnesses]))
+    await asyncio.gather(*(witness.agent.close() for witness in witnesses))
+    await asyncio.gather(*watching)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])))
