@@ -25,13 +25,9 @@ SERVICE_RESTART = 1012
 def take_over(scope: Any, receiver: Receiver, bounds: Bounds = DEFAULT_BOUNDS) -> RawTransport | None:
     """Take an accepted WebSocket out of ASGI; None under a server that is not ours, where `AsgiTransport` serves.
 
-        await socket.accept()
-        transport = take_over(socket.scope, connection)
-        if transport is None: ...
-
-    Between the accept and this call there must be no await. Afterwards the ASGI application must return: `receive` and
-    `send` reach nothing any more, except that `websocket.close` still closes, so that an error in the rest of the
-    application is not silent. `receiver` hears nothing before the next tick of the loop, also of frames that came early.
+    Call it after `accept` and before any other `receive` or `send`; what the client sent meanwhile is kept. Afterwards the
+    application must return. Its `receive` and `send` reach nothing any more, except that `websocket.close` still closes,
+    so that an error in the rest of the application is not silent. `receiver` hears nothing before the next tick.
     """
     protocol: HandoverProtocol | None = (scope.get("extensions") or {}).pop(EXTENSION, None)
     return None if protocol is None else protocol.hand_over(receiver, bounds)
@@ -84,8 +80,9 @@ class RawTransport(asyncio.Protocol, Transport):
         self.on_text = receiver.on_text
         self.on_binary = receiver.on_binary
         connections.add(self)
-        socket.set_write_buffer_limits(high=bounds.high_water, low=bounds.low_water)
-        socket.set_protocol(self)  # not only the attribute: uvloop caches the protocol's methods
+        socket.set_protocol(self)  # also tells uvloop, which caches the protocol's methods
+        if not socket.is_closing():
+            socket.set_write_buffer_limits(high=bounds.high_water, low=bounds.low_water)
         if early:
             self._parser.halted = True
             self._continue_soon()

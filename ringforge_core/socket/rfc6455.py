@@ -201,8 +201,8 @@ def _check_utf8(text: bytes) -> None:
 def _read_close(payload: bytes) -> tuple[int, str]:
     if not payload:
         return NO_CODE, ""
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not (code in _REGISTERED or 3000 <= code <= 4999):
+    code = int.from_bytes(payload[:2], "big")  # half a code, a single byte, is none of these either
+    if not (code in _REGISTERED or 3000 <= code <= 4999):
         raise Violation(PROTOCOL_ERROR, "not a close code")
     _check_utf8(payload[2:])
     return code, payload[2:].decode()

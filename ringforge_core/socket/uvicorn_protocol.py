@@ -26,17 +26,47 @@ from ringforge_core.socket.transport import Receiver
 MAX_EARLY = 64 << 10
 """Bytes that a client may send before it was answered; past that its socket is not read until it is."""
 
+HEAD_TIMEOUT = 10.0
+"""Seconds that a client has for the head of a request, from its first byte, or from the connection if none comes."""
+
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class UpgradingHttpProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, but what came in one read with an upgrade request is passed on, not dropped."""
+    """uvicorn's HTTP protocol, but what came in one read with an upgrade request is passed on, not dropped, and a client
+    that does not finish the head of its request does not stay."""
 
     _read = b""
+    _head_timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.access_log = False  # whatever handlers `uvicorn.access` has: it writes queries, which may hold keys
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._head_came()
+        self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_came()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def data_received(self, data: bytes) -> None:
         self._read = data
@@ -70,6 +100,8 @@ class HandoverProtocol(WebSocketsSansIOProtocol):
         self.connections.discard(self)
         transport, self.transport = self.transport, _Released()
         self._raw = RawTransport(transport, receiver, bounds, self.connections, bytes(self._early or b""))
+        if self.disconnected:  # it was told to this protocol, so the transport will not hear of it
+            self.loop.call_soon(self._raw.connection_lost, None)
         return self._raw
 
     # --- bytes --------------------------------------------------------------------------------------------------

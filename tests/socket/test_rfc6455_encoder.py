@@ -45,8 +45,8 @@ def test_a_pong_has_the_payload_of_the_ping():
         (1000, "", b"\x03\xe8"),
         (1008, "b\u00fcrned", b"\x03\xf0b\xc3\xbcrned"),
         (1008, "x" * 200, b"\x03\xf0" + b"x" * 123),
-        (1008, "\u20ac" * 100, b"\x03\xf0" + "\u20ac".encode() * 41),
-        (1008, "x" + "\u00fc" * 100, b"\x03\xf0x" + "\u00fc".encode() * 61),
+        (1008, "x" + "\u20ac" * 100, b"\x03\xf0x" + "\u20ac".encode() * 40),
+        (1008, "\u00fc" * 100, b"\x03\xf0" + "\u00fc".encode() * 61),
         (1005, "", b""),
     ],
 )

@@ -156,6 +156,7 @@ def test_reserved_bits_are_refused_as_soon_as_they_come(bit, opcode):
 )  # fmt: skip
 def test_a_protocol_error_needs_no_more_than_the_header(sent):
     assert parse(sent)[1] == 1002
+    assert parse(sent + b"\x00" * 200)[1] == 1002, "also when the whole frame is there"
     assert parse(*(sent[i : i + 1] for i in range(len(sent))))[1] == 1002
 
 
@@ -269,4 +270,4 @@ def test_a_big_message_in_single_bytes_takes_linear_time():
     for i in range(len(frame)):
         parser.feed(frame[i : i + 1], seen)
     assert len(seen) == 1
-    assert time.process_time() - started < 10, "copying it for every byte takes a minute"
+    assert time.process_time() - started < 3, "copying it for every byte takes a minute"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import hypercorn.asyncio
 import hypercorn.config
+import msgspec
 import pytest
 import uvicorn
 import uvloop
@@ -83,6 +84,8 @@ class EchoHub:
         self.scopes: list[Any] = []
         self.authenticated = asyncio.Event()
         self.authenticated.set()
+        self.accepted = asyncio.Event()
+        self.accepted.set()
         self.app = Litestar([self._route(), _plain, _health], openapi_config=None, logging_config=None)
 
     def _route(self) -> Any:
@@ -93,6 +96,7 @@ class EchoHub:
             if b"refuse" in socket.scope["query_string"]:
                 raise NotAuthorizedException
             await socket.accept()
+            await self.accepted.wait()
             echo = Echo()
             transport = take_over(socket.scope, echo, self.bounds)
             if transport is not None:
@@ -113,6 +117,10 @@ class EchoHub:
         client = await RawClient.connect(self.port, target)
         await eventually(lambda: len(self.connections) > known)
         return client, self.connections[-1]
+
+    def never_cut_off(self) -> None:
+        """From here on a closing handshake that does not end by itself fails the test."""
+        self.bounds = msgspec.structs.replace(self.bounds, close_timeout=600)
 
     async def serves(self) -> None:
         """Fails unless a new connection is served."""
