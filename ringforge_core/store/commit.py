@@ -14,7 +14,7 @@ from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Rows
 from ringforge_core.store.failures import is_lost, is_lost_race, translated
 from ringforge_core.store.log import record
-from ringforge_core.store.once import Idempotency, KeyTaken
+from ringforge_core.store.once import Idempotency
 from ringforge_core.store.prepared import PreparedStatements
 from ringforge_core.store.work import Committed, Work
 
@@ -76,13 +76,14 @@ class _Batch:
         self._prepared = prepared
         self._idempotency = idempotency
         self.events: list[Event] = []
-        self.deferred: list[Work] = []
+        self.deferred: Sequence[Work] = ()
 
     def run(self, works: Sequence[Work]) -> None:
-        fresh, copies = self._idempotency.answer_repeats(self._connection, works)
-        self.deferred += copies
+        transaction = self._transaction()
+        fresh, self.deferred = self._idempotency.claim(transaction, works)
         if fresh:
             self._settle(fresh)
+            self._idempotency.give_back(transaction, fresh)
 
     def _settle(self, works: Sequence[Work]) -> None:
         """Run the works behind a savepoint; halve a failing lot until only the culprit is left with its error."""
@@ -103,13 +104,11 @@ class _Batch:
             middle = len(works) // 2
             self._settle(works[:middle])
             self._settle(works[middle:])
-        elif isinstance(error, KeyTaken):
-            self.deferred += works
         else:
             works[0].error = translated(error)
 
     def _execute(self, works: Sequence[Work]) -> list[Event]:
-        transaction = SqlTransaction(self._connection, self._prepared)
+        transaction = self._transaction()
         for write, group in groupby(works, key=attrgetter("write")):
             members = list(group)
             results = write(transaction, [work.command for work in members])
@@ -118,5 +117,8 @@ class _Batch:
             for work, result in zip(members, results, strict=True):
                 work.result = result
                 work.error = result if isinstance(result, RingforgeError) else None
-        self._idempotency.remember(self._connection, works)
+        self._idempotency.keep(transaction, works)
         return record(transaction, transaction.appended)
+
+    def _transaction(self) -> SqlTransaction:
+        return SqlTransaction(self._connection, self._prepared)

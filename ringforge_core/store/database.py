@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -28,6 +28,7 @@ FAST_JSON: dict[str, Any] = {"json_serializer": _encode_json, "json_deserializer
 class Database(ABC):
     """An opened database: `readers` is its pool of connections for reading."""
 
+    dialect: ClassVar[str]
     readers: AsyncEngine
 
     @abstractmethod

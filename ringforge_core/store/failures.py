@@ -6,6 +6,8 @@ import sqlalchemy.exc as vendor
 
 from ringforge_core.errors import Conflict, InvalidPayload, RingforgeError, Unavailable
 
+_GONE = ("08", "57P")  # PostgreSQL: connection exception; shut down, crashed, starting up
+_REFUSED = ("28", "3D", "53")  # PostgreSQL: wrong credentials, no such database, too many connections
 _LOST_RACE = frozenset({"40001", "40P01"})  # PostgreSQL: serialization failure, deadlock
 _DATA_EXCEPTION = "22"  # PostgreSQL's class of values that a column cannot keep, such as U+0000 in JSON
 _SQLITE_ERROR = 1  # SQLite: the statement is wrong; all its other codes tell of the file, the disk or a lock
@@ -22,7 +24,9 @@ def translated(error: Exception) -> Exception:
 
 def is_lost(error: Exception) -> bool:
     """The connection is gone, so nothing more can be run on it."""
-    return isinstance(error, OSError) or (isinstance(error, vendor.DBAPIError) and error.connection_invalidated)
+    if isinstance(error, vendor.DBAPIError):
+        return error.connection_invalidated or _sqlstate(error).startswith(_GONE)
+    return isinstance(error, OSError)
 
 
 def is_lost_race(error: Exception) -> bool:
@@ -40,6 +44,8 @@ def _meaning(error: Exception) -> RingforgeError | None:
         return InvalidPayload("The database cannot keep one of the values.", fix="Look for U+0000 and for huge numbers.")
     if isinstance(error, vendor.TimeoutError) or is_lost(error) or is_lost_race(error):
         return Unavailable("The database does not answer.")
+    if _sqlstate(error).startswith(_REFUSED):
+        return Unavailable(f"The database refuses the hub: {getattr(error, 'orig', error)}", fix="Check the [store] url.")
     if isinstance(error, (vendor.OperationalError, vendor.InterfaceError)) and not _is_wrong_statement(error):
         return Unavailable("The database does not answer.")
     if isinstance(error, vendor.SQLAlchemyError):

@@ -1,4 +1,7 @@
-"""Idempotency: a reply is kept in the same commit as the change it answers."""
+"""Idempotency: a key is claimed before its change is made, and the reply is kept in the same commit.
+
+A claim is a row without a reply. Another hub that claims the same key waits for this commit, and then finds the reply.
+"""
 
 from __future__ import annotations
 
@@ -8,60 +11,73 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import sqlalchemy.exc
+from sqlalchemy.dialects import postgresql, sqlite
 
+from ringforge_core.errors import Conflict
 from ringforge_core.plugin.messages import Push, Reply, encode_message, encode_payload
 from ringforge_core.ports.store import Once, Transaction
 from ringforge_core.store.tables import idempotency
-from ringforge_core.store.work import Work, idempotency_conflict
+from ringforge_core.store.work import Work
 
 _KEY = (idempotency.c.tenant_id, idempotency.c.owner_id, idempotency.c.operation, idempotency.c.key)
+_INSERT: dict[str, sqlite.Insert | postgresql.Insert] = {
+    "sqlite": sqlite.insert(idempotency),
+    "postgresql": postgresql.insert(idempotency),
+}
+_KEEP = idempotency.update().where(*(column == sa.bindparam(f"of_{column.name}") for column in _KEY))
 Key = tuple[str, str, str, str]
 
 
-class KeyTaken(Exception):
-    """Another hub has just used one of these keys; its reply can be read after its commit."""
-
-
 class Idempotency:
-    def __init__(self, keep: timedelta) -> None:
+    """`keep` is how long a reply is remembered."""
+
+    def __init__(self, dialect: str, keep: timedelta) -> None:
+        self._insert = _INSERT[dialect]
         self._keep = keep
 
-    def answer_repeats(self, connection: sa.Connection, works: Sequence[Work]) -> tuple[list[Work], list[Work]]:
-        """Answer what is known; returns what must be run now, and the copies that must wait for those."""
-        known = self._known(connection, {_key(work.once) for work in works if work.once})
-        fresh, copies, running = [], [], set()
+    def claim(self, transaction: Transaction, works: Sequence[Work]) -> tuple[Sequence[Work], Sequence[Work]]:
+        """Answer the repeats; returns what must be run now, and the copies that must wait for those."""
+        first = {_key(work.once): work for work in reversed(works) if work.once}
+        if not first:
+            return works, ()
+        known = self._claim(transaction, {key: work.once for key, work in first.items() if work.once})
+        fresh: list[Work] = []
+        copies: list[Work] = []
         for work in works:
             if work.once is None:
                 fresh.append(work)
             elif (key := _key(work.once)) in known:
                 _answer(work, work.once, *known[key])
-            elif key in running:
-                copies.append(work)
             else:
-                running.add(key)
-                fresh.append(work)
+                (fresh if first[key] is work else copies).append(work)
         return fresh, copies
 
-    def remember(self, connection: sa.Connection, works: Sequence[Work]) -> None:
-        """Keep the replies of those that succeeded; raises `KeyTaken` when another hub was faster."""
-        expires_at = datetime.now(UTC) + self._keep
-        rows = [_row(work.once, work.result, expires_at) for work in works if work.once and work.error is None]
-        if not rows:
-            return
-        try:
-            connection.execute(idempotency.insert(), sorted(rows, key=lambda row: row["key"]))
-        except sqlalchemy.exc.IntegrityError as error:
-            raise KeyTaken from error
+    def keep(self, transaction: Transaction, works: Sequence[Work]) -> None:
+        """Keep the replies of those that succeeded."""
+        rows = [_reply_row(work.once, work.result) for work in works if work.once and work.error is None]
+        if rows:
+            transaction.execute(_KEEP, rows)
 
-    def _known(self, connection: sa.Connection, keys: set[Key]) -> dict[Key, tuple[bytes, bytes]]:
-        if not keys:
-            return {}
-        wanted, now = sa.tuple_(*_KEY).in_(sorted(keys)), datetime.now(UTC)
-        rows = connection.execute(sa.select(idempotency).where(wanted)).all()
-        if any(row.expires_at <= now for row in rows):
-            connection.execute(idempotency.delete().where(wanted, idempotency.c.expires_at <= now))
-        return {tuple(row[:4]): (row.fingerprint, row.reply) for row in rows if row.expires_at > now}
+    def give_back(self, transaction: Transaction, works: Sequence[Work]) -> None:
+        """Let go of the keys of those that failed, so that they can be tried again."""
+        keys = [_key(work.once) for work in works if work.once and work.error is not None]
+        if keys:
+            transaction.execute(idempotency.delete().where(sa.tuple_(*_KEY).in_(keys)))
+
+    def _claim(self, transaction: Transaction, claims: dict[Key, Once]) -> dict[Key, tuple[bytes, bytes]]:
+        """Claims the keys that are free or expired; returns the fingerprints and replies of the others."""
+        now = datetime.now(UTC)
+        free = self._insert.on_conflict_do_update(
+            index_elements=_KEY,
+            set_={name: self._insert.excluded[name] for name in ("fingerprint", "reply", "expires_at")},
+            where=idempotency.c.expires_at <= now,
+        )
+        row = {"reply": None, "expires_at": now + self._keep}
+        keys = sorted(claims)  # one order for all hubs, so that none deadlock
+        transaction.execute(free, [{**msgspec.structs.asdict(claims[key]), **row} for key in keys])
+        query = sa.select(*_KEY, idempotency.c.fingerprint, idempotency.c.reply)
+        used = query.where(sa.tuple_(*_KEY).in_(keys), idempotency.c.reply.is_not(None))
+        return {_key(row): (row.fingerprint, row.reply) for row in transaction.execute(used)}
 
 
 def forget_expired(transaction: Transaction, commands: Sequence[datetime]) -> list[int]:
@@ -69,7 +85,7 @@ def forget_expired(transaction: Transaction, commands: Sequence[datetime]) -> li
     return [transaction.execute(idempotency.delete().where(idempotency.c.expires_at <= now)).rowcount for now in commands]
 
 
-def _key(once: Once) -> Key:
+def _key(once: Once | sa.Row[Any]) -> Key:
     return once.tenant_id, once.owner_id, once.operation, once.key
 
 
@@ -77,9 +93,13 @@ def _answer(work: Work, once: Once, fingerprint: bytes, reply: bytes) -> None:
     if once.fingerprint == fingerprint:
         work.result = msgspec.Raw(reply)
     else:
-        work.error = idempotency_conflict()
+        work.error = Conflict(
+            "This idempotency key was used for another request.",
+            reason="idempotency_conflict",
+            fix="Use a new key for each new request; repeat a key only with the same payload.",
+        )
 
 
-def _row(once: Once, result: Any, expires_at: datetime) -> dict[str, Any]:
+def _reply_row(once: Once, result: Any) -> dict[str, Any]:
     reply = encode_message(result) if isinstance(result, (Reply, Push)) else bytes(encode_payload(result))
-    return {**msgspec.structs.asdict(once), "reply": reply, "expires_at": expires_at}
+    return {"reply": reply, **{f"of_{column.name}": value for column, value in zip(_KEY, _key(once), strict=True)}}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ringforge_core.store.commit import OutcomeUnknown
 from ringforge_core.store.database import FAST_JSON, Database
 from ringforge_core.store.failures import is_lost, is_lost_race, translated
 from ringforge_core.store.migrate import migrate
@@ -17,12 +17,14 @@ from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
 from ringforge_core.store.writer import Listener, Writer, failed
 
-_RETRY_AFTER = (0.0, 0.1, 0.3, 0.6, 1.0)
-"""Seconds before each new try of a batch that did not reach its commit: a restart of the database is sat out."""
+FIRST_PAUSE, LAST_PAUSE = 0.05, 1.0
+"""Seconds between the tries of a batch that did not reach its commit: a restart of the database is sat out."""
 
 
 class PostgresDatabase(Database):
     """Several hubs may share it: the row of a fleet's log orders their commits."""
+
+    dialect = "postgresql"
 
     def __init__(self, url: sa.URL, settings: StoreSettings) -> None:
         self._settings = settings
@@ -83,16 +85,15 @@ class TaskWriter(Writer):
                 self._deliver(committed)
 
     async def _commit(self, works: list[Work]) -> Committed:
-        error: Exception
-        for pause in _RETRY_AFTER:
-            await asyncio.sleep(pause)
+        deadline = time.monotonic() + self._settings.busy_timeout_seconds
+        pause = FIRST_PAUSE
+        while True:
             try:
                 async with self._engine.connect() as connection:
                     return await connection.run_sync(self._committer.commit, works)
-            except OutcomeUnknown as unknown:
-                return failed(works, unknown)
-            except Exception as failure:  # noqa: BLE001 — whatever happened, every caller must be answered
-                error = failure
-                if not (is_lost(error) or is_lost_race(error)):
-                    break
-        return failed(works, error)
+            except Exception as error:  # noqa: BLE001 — whatever happened, every caller must be answered
+                may_try_again = is_lost(error) or is_lost_race(error)
+                if not may_try_again or time.monotonic() + pause > deadline:
+                    return failed(works, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE)

@@ -19,7 +19,7 @@ class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     commit_size: Annotated[int, Meta(ge=1, description="Changes that share one commit at most.")] = 512
     read_connections: Annotated[int, Meta(ge=1, description="Database connections for reading.")] = 4
     busy_timeout_seconds: Annotated[
-        float, Meta(gt=0, description="How long to wait for another process's lock, and for a connection.")
+        float, Meta(gt=0, description="How long to wait for a lock, a connection, or the return of a lost database.")
     ] = 5.0
     idempotency_seconds: Annotated[
         float, Meta(gt=0, description="How long the reply to an idempotency key is remembered.")

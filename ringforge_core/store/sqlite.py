@@ -20,12 +20,13 @@ from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
 from ringforge_core.store.writer import Listener, Writer, failed
 
-
 _FOR_WRITING = ("cache_size=-32768", "wal_autocheckpoint=8000")
 """32 MB each: hot pages stay in memory, and are carried over into the database file once for many commits."""
 
 
 class SqliteDatabase(Database):
+    dialect = "sqlite"
+
     def __init__(self, url: sa.URL, settings: StoreSettings) -> None:
         self._url = url
         self._settings = settings

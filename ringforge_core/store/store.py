@@ -43,7 +43,7 @@ class SqlStore(Store):
     async def open(self, *, exclusive: bool = True) -> None:
         opened = _database(self._url, self._settings)
         await opened.open(self._migrations, exclusive=exclusive)
-        idempotency = Idempotency(timedelta(seconds=self._settings.idempotency_seconds))
+        idempotency = Idempotency(opened.dialect, timedelta(seconds=self._settings.idempotency_seconds))
         self._database = opened
         self._writer = opened.writer(idempotency, self._listeners)
         await self._writer.start()

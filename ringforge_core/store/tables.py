@@ -49,6 +49,6 @@ idempotency = sa.Table(
     sa.Column("operation", sa.Text, primary_key=True),
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("fingerprint", sa.LargeBinary, nullable=False),
-    sa.Column("reply", sa.LargeBinary, nullable=False),
+    sa.Column("reply", sa.LargeBinary),
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from ringforge_core.errors import Conflict
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Once, Write
 
@@ -44,11 +43,3 @@ class Committed:
         self.answered = [work for work in works if work not in waiting] if waiting else works
         self.deferred = list(deferred)
         self.events = events
-
-
-def idempotency_conflict() -> Conflict:
-    return Conflict(
-        "This idempotency key was used for another request.",
-        reason="idempotency_conflict",
-        fix="Use a new key for each new request; repeat a key only with the same payload.",
-    )
