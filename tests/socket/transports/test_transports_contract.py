@@ -221,7 +221,7 @@ async def test_a_flood_while_paused_fills_the_wire_not_the_memory(hub, wait_unti
         client.send(piece)
     unsent = client.writer.transport.get_write_buffer_size
     before = 0
-    while before != (before := unsent()):  # until nothing moves any more
+    while before != (before := unsent()):  # noqa: ASYNC110  # until nothing moves any more
         await asyncio.sleep(0.1)
     assert before > 4 << 20, "the hub took the flood in"
     echo.transport.resume_reading()
