@@ -10,10 +10,11 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -339,8 +340,8 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.transport.abort()
 
 
-@pytest.fixture
-async def fake_hub() -> AsyncIterator[FakeHub]:
+@asynccontextmanager
+async def running_fake_hub() -> AsyncIterator[FakeHub]:
     hub = FakeHub()
     server = await hub.serve()
     yield hub
@@ -350,8 +351,29 @@ async def fake_hub() -> AsyncIterator[FakeHub]:
 
 
 @pytest.fixture
-def hub(fake_hub: FakeHub) -> Hub:
-    return fake_hub
+async def fake_hub() -> AsyncIterator[FakeHub]:
+    async with running_fake_hub() as hub:
+        yield hub
+
+
+class RealHub:
+    def __init__(self, port: int, api_key: str) -> None:
+        self.port = port
+        self.api_key = api_key
+
+
+@pytest.fixture(params=["fake", "real"])
+async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Hub]:
+    """The same tests on both: what the fake hub does is held to what the real one does."""
+    if request.param == "fake":
+        async with running_fake_hub() as fake:
+            yield fake
+        return
+    testkit = pytest.importorskip("ringforge_core.testkit.hub", reason="ringforge-core is not installed")
+    async with testkit.running_hub(tmp_path) as running:
+        port = urlsplit(running.websocket_url).port
+        assert port is not None
+        yield RealHub(port, running.keys.agent_key)
 
 
 @pytest.fixture

@@ -20,6 +20,11 @@ from ringforge import (
 from ringforge import channel as channel_module
 
 
+@pytest.fixture
+def hub(fake_hub):
+    return fake_hub
+
+
 async def take(stream, number):
     async with asyncio.timeout(10):
         return [await anext(stream) for _ in range(number)]

@@ -88,6 +88,20 @@ async def test_presence_keeps_the_roster_and_tells_of_changes(agent_of, until):
         assert set(watcher.presence.agents) == {watcher.id}
 
 
+async def test_changes_that_nobody_has_read_yet_become_one(agent_of, until):
+    async with agent_of("watcher") as watcher, agent_of("worker") as worker:
+        await until(lambda: worker.id in watcher.presence.agents)
+        changes = watcher.presence.changes()
+        for step in range(5):
+            await worker.presence.update(state="busy", task=f"step {step}")
+        await until(lambda: watcher.presence.agents[worker.id].task == "step 4")
+        [change] = await take(changes, 1)
+        assert (change.before.state, change.before.task, change.agent.task) == ("online", None, "step 4")
+        await worker.presence.update(task="last")
+        [change] = await take(changes, 1)
+        assert (change.before.task, change.agent.task) == ("step 4", "last")
+
+
 async def test_many_requests_at_once_get_each_its_own_reply(agent_of):
     async with agent_of("busy") as agent:
         ids = await asyncio.gather(*(agent.activity.broadcast("custom", str(n)) for n in range(40)))

@@ -6,13 +6,20 @@ import asyncio
 import random
 
 import pytest
-from ringforge import Agent, ConnectionLost
+from ringforge import Agent, ConnectionLost, Joined, Left
 from ringforge import session as session_module
 
 
 def tell_directly(hub, name="teller"):
     """An agent whose connection is never cut."""
     return Agent(f"ws://127.0.0.1:{hub.port}", api_key=hub.api_key, name=name)
+
+
+async def until_only(agent, *allowed):
+    """Wait until the roster that the agent asks for holds nothing but one of the `allowed` sets of names."""
+    async with asyncio.timeout(15):
+        while {entry.name for entry in await agent.presence.roster()} not in allowed:  # noqa: ASYNC110 — the hub is asked
+            await asyncio.sleep(0.2)
 
 
 async def descriptions(stream, number, seconds=30):
@@ -89,6 +96,26 @@ async def test_presence_is_as_it_was_after_a_reconnect(agent_of, hub, wire, unti
         [entry] = [entry for entry in await watcher.presence.roster() if entry.agent_id == worker.id]
         assert (entry.state, entry.task) == ("busy", "build")
         await until(lambda: watcher.presence.agents[worker.id].task == "build")
+
+
+async def test_who_came_and_went_during_an_outage_is_told_after_it(agent_of, hub, wire, until):
+    gone, new = tell_directly(hub, "gone"), tell_directly(hub, "new")
+    async with agent_of("watcher") as watcher:
+        await gone.connect()
+        await until(lambda: gone.id in watcher.presence.agents)
+        changes = watcher.presence.changes()
+        wire.down = True
+        wire.cut()
+        await until(lambda: not watcher.connected)
+        await gone.close()
+        async with new:
+            await until_only(new, {"new", "watcher"}, {"new"})
+            wire.down = False
+            async with asyncio.timeout(15):
+                told = {(Left, "gone"), (Joined, "new")}
+                while told:
+                    change = await anext(changes)
+                    told.discard((type(change), change.agent.name))
 
 
 async def test_a_slow_reader_misses_nothing_keeps_little_and_holds_up_nobody(agent_of, monkeypatch):
