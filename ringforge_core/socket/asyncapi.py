@@ -41,20 +41,32 @@ _ERROR_SCHEMA = {
 }
 
 
+class Schemas:
+    """The JSON Schemas of all messages; two of one name get longer ones, so a type is looked up, not its name."""
+
+    def __init__(self, types: Sequence[type[Any]]) -> None:
+        refs, self.components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+        self._refs = dict(zip(types, refs, strict=True))
+
+    def ref(self, type_: type[Any]) -> dict[str, Any]:
+        return self._refs[type_]
+
+
 def document(capabilities: Iterable[type[Capability[Any]]], *, version: str, url: str | None = None) -> dict[str, Any]:
     """The document as JSON-encodable objects, for the capabilities given in this order."""
     capabilities = list(capabilities)
     declarations = [declaration for capability in capabilities for declaration in capability.declarations()]
     pushes = [*SYSTEM_PUSHES, *(push for capability in capabilities for push in capability.pushes)]
+    schemas = Schemas(_types(declarations, pushes))
     messages = {"error": {"name": "phx_reply", "title": "refused", "payload": _ERROR_SCHEMA}}
-    messages |= {"joined": _message("phx_reply", "joined", _ok(_ref(Joined)))}
+    messages |= {"joined": _message("phx_reply", "joined", _ok(schemas.ref(Joined)))}
     operations: dict[str, Any] = {}
     for declaration in declarations:
-        messages |= _event_messages(declaration)
+        messages |= _event_messages(declaration, schemas)
         operations[_key(declaration.name)] = _operation(declaration)
     for push in pushes:
         key = f"{_key(push.wire)}_push"
-        messages[key] = _message(push.wire, push.wire, _enveloped(push), push.__doc__)
+        messages[key] = _message(push.wire, push.wire, _enveloped(push, schemas), push.__doc__)
         operations[key] = {"action": "send", "channel": _CHANNEL_REF, "messages": [_message_ref(key)]}
     return {
         "asyncapi": "3.0.0",
@@ -71,13 +83,13 @@ def document(capabilities: Iterable[type[Capability[Any]]], *, version: str, url
             }
         },
         "operations": operations,
-        "components": {"messages": messages, "schemas": _schemas(declarations, pushes)},
+        "components": {"messages": messages, "schemas": schemas.components},
     }
 
 
-def _event_messages(declaration: EventDeclaration) -> dict[str, Any]:
+def _event_messages(declaration: EventDeclaration, schemas: Schemas) -> dict[str, Any]:
     key = _key(declaration.name)
-    properties: dict[str, Any] = {"payload": _ref(declaration.request)}
+    properties: dict[str, Any] = {"payload": schemas.ref(declaration.request)}
     if declaration.idempotent:
         properties["_idempotency_key"] = {
             "type": "string", "minLength": 1, "maxLength": 200,
@@ -86,7 +98,9 @@ def _event_messages(declaration: EventDeclaration) -> dict[str, Any]:
     request = {"type": "object", "properties": properties, "required": ["payload"]}
     messages = {key: _message(declaration.name, declaration.name, request, declaration.summary)}
     if declaration.reply is not None:
-        messages[f"{key}_reply"] = _message("phx_reply", f"{declaration.name} reply", _ok(_enveloped(declaration.reply)))
+        messages[f"{key}_reply"] = _message(
+            "phx_reply", f"{declaration.name} reply", _ok(_enveloped(declaration.reply, schemas))
+        )
     return messages
 
 
@@ -112,10 +126,10 @@ def _message(name: str, title: str, payload: dict[str, Any], summary: str | None
     return message
 
 
-def _enveloped(message: type[Reply] | type[Push]) -> dict[str, Any]:
+def _enveloped(message: type[Reply] | type[Push], schemas: Schemas) -> dict[str, Any]:
     """The schema of a reply's or push's object, with its envelope where it has one."""
     if message.wire is None:
-        return _ref(message)
+        return schemas.ref(message)
     family, _, event = message.wire.partition(":")
     return {
         "type": "object",
@@ -123,7 +137,7 @@ def _enveloped(message: type[Reply] | type[Push]) -> dict[str, Any]:
         "properties": {
             "type": {"const": family},
             "event": {"const": event},
-            "payload": _ref(message),
+            "payload": schemas.ref(message),
             "epoch": {"type": "string", "description": "With seq: the place in the fleet's log, on logged events."},
             "seq": {"type": "integer"},
         },
@@ -138,20 +152,14 @@ def _ok(response: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _schemas(declarations: Sequence[EventDeclaration], pushes: Sequence[type[Push]]) -> dict[str, Any]:
-    types: list[type[Any]] = [Joined, *(declaration.request for declaration in declarations)]
-    types += [declaration.reply for declaration in declarations if declaration.reply is not None]
-    _, components = msgspec.json.schema_components([*types, *pushes], ref_template="#/components/schemas/{name}")
-    return components
+def _types(declarations: Sequence[EventDeclaration], pushes: Sequence[type[Push]]) -> list[type[Any]]:
+    replies = [declaration.reply for declaration in declarations if declaration.reply is not None]
+    return [Joined, *(declaration.request for declaration in declarations), *replies, *pushes]
 
 
 def _server(url: str) -> dict[str, Any]:
     scheme, _, host = url.partition("://")
     return {"host": host, "protocol": "wss" if scheme in ("https", "wss") else "ws", "pathname": "/ws/websocket"}
-
-
-def _ref(type_: type[Any]) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{type_.__name__}"}
 
 
 def _message_ref(key: str) -> dict[str, Any]:

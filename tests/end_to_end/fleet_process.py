@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ringforge import Agent
+from ringforge import Agent, Gap
 
 SETTLE_SECONDS = 60.0
 
@@ -27,6 +27,7 @@ class Witness:
         self.acknowledged: list[str] = []
         self.seen: list[tuple[int, str]] = []
         self.gaps: list[str] = []
+        self._progress = asyncio.Event()
 
     async def publish(self, stop: asyncio.Event) -> None:
         number = 0
@@ -38,18 +39,27 @@ class Witness:
         async for event in self.agent.activity:
             if event.position is not None:
                 self.seen.append((event.position.seq, event.event_id))
+                self._progress.set()
+
+    async def has_seen(self, seq: int) -> None:
+        while not self.seen or self.seen[-1][0] < seq:
+            self._progress.clear()
+            await self._progress.wait()
+
+    def note_gap(self, gap: Gap) -> None:
+        self.gaps.append(repr(gap))
 
     def report(self) -> dict[str, Any]:
         return {"acknowledged": self.acknowledged, "seen": self.seen, "gaps": self.gaps}
 
 
-async def main(url: str, api_key: str, name: str, agents: int, report: Path) -> None:
+async def main(url: str, api_key: str, name: str, agents: int) -> list[dict[str, Any]]:
     witnesses = [
         Witness(Agent(url, api_key=api_key, name=f"{name}-{number}", timeout=120, connect_timeout=60))
         for number in range(agents)
     ]
     for witness in witnesses:
-        witness.agent.on_gap(lambda gap, of=witness: of.gaps.append(repr(gap)))
+        witness.agent.on_gap(witness.note_gap)
     watching = [asyncio.create_task(witness.watch()) for witness in witnesses]
     await asyncio.gather(*(witness.agent.connect() for witness in witnesses))
     print("ready", flush=True)
@@ -64,12 +74,12 @@ async def main(url: str, api_key: str, name: str, agents: int, report: Path) -> 
     print("published", flush=True)
     last = json.loads(await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline))
     async with asyncio.timeout(SETTLE_SECONDS):
-        while any(not witness.seen or witness.seen[-1][0] < last for witness in witnesses):
-            await asyncio.sleep(0.1)
-    report.write_text(json.dumps([witness.report() for witness in witnesses]))
+        await asyncio.gather(*(witness.has_seen(last) for witness in witnesses))
     await asyncio.gather(*(witness.agent.close() for witness in witnesses))
     await asyncio.gather(*watching)
+    return [witness.report() for witness in witnesses]
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), Path(sys.argv[5])))
+    reports = asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))
+    Path(sys.argv[5]).write_text(json.dumps(reports))
