@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringforge_core.errors import InvalidPayload, NotFound, RingforgeError, Unauthenticated
 from ringforge_core.identity import (
@@ -15,6 +16,7 @@ from ringforge_core.identity import (
     Bootstrap,
     Credentials,
     Keys,
+    bootstrap,
     delete_agent,
     describe_key,
     new_uuid,
@@ -23,6 +25,7 @@ from ringforge_core.identity import (
 from ringforge_core.identity.tables import agents, fleets, tenants
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.ports.store import Store, Transaction
+from ringforge_core.store import SqlStore
 
 KEY_A, KEY_B = b"a" * 32, b"b" * 32
 
@@ -286,6 +289,30 @@ async def test_d23_many_that_want_one_name_at_once_leave_it_with_one(
     assert [(await stored(store, session.agent_id))["name"] for session in sessions] == names
 
 
+async def test_d23_a_name_that_another_hub_gives_away_in_this_moment_is_not_taken(postgres_url: str) -> None:
+    store = SqlStore(postgres_url)
+    await store.open()
+    admission, acme = Admission(store), await bootstrap(store, tenant="renaming")
+    here, there = [await register(admission, acme, name=name) for name in ("here", "there")]
+    other_hub = create_async_engine(sa.make_url(postgres_url).set(drivername="postgresql+asyncpg"))
+    async with other_hub.connect() as connection:
+        await connection.execute(agents.update().where(agents.c.agent_id == there.agent_id).values(name="boss"))
+        renaming = asyncio.create_task(admission.update_profile(here, name="boss"))
+        async with asyncio.timeout(5):
+            while not await store.read(somebody_waits):  # noqa: ASYNC110 — the database has no event to wait on
+                await asyncio.sleep(0.01)
+        await connection.commit()
+    await other_hub.dispose()
+    assert (await renaming).name == "here"
+    assert (await stored(store, here.agent_id))["name"] == "here"
+    await store.close()
+
+
+def somebody_waits(connection: sa.Connection) -> bool:
+    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return bool(connection.scalar(sa.text(query)))
+
+
 async def test_what_is_not_said_stays_and_what_is_the_same_is_not_written(
     store: Store, admission: Admission, acme: Bootstrap
 ) -> None:
@@ -311,7 +338,13 @@ async def test_a_profile_of_another_tenants_agent_cannot_be_written(
     foreign = await register(admission, globex, name="scout")
     mine = await register(admission, acme, name="mine")
     mine.agent_id = foreign.agent_id
-    assert (await refusal(admission.update_profile(mine, name="stolen"))).reason == "agent_not_found"
+    stolen, own = await asyncio.gather(
+        admission.update_profile(mine, name="stolen"),
+        admission.update_profile(foreign, framework="crew"),
+        return_exceptions=True,
+    )
+    assert isinstance(stolen, NotFound)
+    assert isinstance(own, AgentSession)
     assert (await stored(store, foreign.agent_id))["name"] == "scout"
 
 
