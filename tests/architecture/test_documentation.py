@@ -59,7 +59,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[HubProcess]:
 
 async def test_the_agent_of_the_readme_hears_another(hub: HubProcess, tmp_path: Path) -> None:
     (example,) = blocks(README, "python")
-    assert len(example.splitlines()) <= 12
+    assert len(list(filter(None, example.splitlines()))) <= 10
     key = (await hub.bootstrap()).agent_key
     script = tmp_path / "builder.py"
     script.write_text(example.replace("ws://127.0.0.1:4000", hub.websocket_url).replace("rf_live_…", key))
