@@ -22,6 +22,11 @@ def translated(error: Exception) -> Exception:
     return meaning
 
 
+def is_outage(error: Exception) -> bool:
+    """The database's trouble, which is nobody's fault and everybody's."""
+    return isinstance(_meaning(error), Unavailable)
+
+
 def is_lost(error: Exception) -> bool:
     """The connection is gone, so nothing more can be run on it."""
     if isinstance(error, vendor.DBAPIError):

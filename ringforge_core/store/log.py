@@ -86,4 +86,5 @@ def _row(event: Event) -> dict[str, Any]:
 
 
 def _new_epoch() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    number = secrets.randbelow(len(_ALPHABET) ** 8)
+    return "".join(_ALPHABET[number // len(_ALPHABET) ** place % len(_ALPHABET)] for place in range(8))

@@ -93,6 +93,7 @@ class ThreadWriter(Writer):
     ) -> None:
         super().__init__(settings, idempotency, listeners)
         self._engine = engine
+        self._connection: sa.Connection | None = None
         self._queue = SimpleQueue()
 
     async def start(self) -> None:
@@ -114,10 +115,18 @@ class ThreadWriter(Writer):
                 committed = self._commit(works)
                 works = committed.deferred
                 self._loop.call_soon_threadsafe(self._deliver, committed)
+        self._disconnect()
 
     def _commit(self, works: list[Work]) -> Committed:
         try:
-            with self._engine.connect() as connection:
-                return self._committer.commit(connection, works)
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            return self._committer.commit(self._connection, works)
         except Exception as error:  # noqa: BLE001 — whatever happened, every caller must be answered
+            self._disconnect()
             return failed(works, error)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
