@@ -21,7 +21,7 @@ import msgspec
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.messages import Push, Reply, Request
 from ringforge_core.ports.event_bus import Event, EventBus
-from ringforge_core.ports.store import Once, Store
+from ringforge_core.ports.store import Charge, Once, Store
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -56,11 +56,12 @@ class Member(Protocol):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One request in flight: who asks, on which channel, and the idempotency record to hand to `Store.apply`."""
+    """One request in flight: who asks, on which channel; `once` and `charges` are to be handed to `Store.apply`."""
 
     agent: AgentSession
     member: Member
     once: Once | None = None
+    charges: tuple[Charge, ...] = ()
 
 
 class Pushes(Protocol):

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from ringforge_core.errors import RingforgeError
+from ringforge_core.errors import LimitReached, RingforgeError
 from ringforge_core.ports.event_bus import Event, Replay, ReplayFilter
 
 Command = TypeVar("Command")
@@ -35,6 +35,27 @@ class Once(msgspec.Struct, frozen=True):
     fingerprint: bytes
 
 
+class Charge(msgspec.Struct, frozen=True):
+    """What a change uses up of its tenant's quota; a negative `amount` gives back."""
+
+    tenant_id: str
+    resource: str
+    amount: int = 1
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what, to what, from where. `actor_type` is `agent`, `key`, `user`, `operator` or `system`."""
+
+    tenant_id: str
+    action: str
+    actor_type: str
+    actor_id: str
+    target_type: str | None = None
+    target_id: str | None = None
+    address: str | None = None
+    metadata: dict[str, Any] = {}
+
+
 class FleetPosition(msgspec.Struct, frozen=True):
     """How far a fleet's log goes: `seq` is the newest number, from `oldest_seq` on nothing has been trimmed."""
 
@@ -51,6 +72,12 @@ class Transaction(Protocol):
 
     def append(self, event: Event) -> None:
         """Commit the event with the change; the writer gives it its `(epoch, seq)`."""
+
+    def charge(self, charge: Charge) -> LimitReached | None:
+        """Use up quota with the change; the refusal, which goes into the results, when it does not suffice."""
+
+    def audit(self, entry: AuditEntry) -> None:
+        """Commit the entry with the change."""
 
 
 Write = Callable[[Transaction, Sequence[Command]], Sequence[Result | RingforgeError]]
@@ -70,11 +97,19 @@ class Store(ABC):
         """Commit what was accepted, then disconnect. A second call does nothing."""
 
     @abstractmethod
-    async def apply(self, write: Write[Command, Result], command: Command, *, once: Once | None = None) -> Result:
+    async def apply(
+        self,
+        write: Write[Command, Result],
+        command: Command,
+        *,
+        once: Once | None = None,
+        charges: Sequence[Charge] = (),
+    ) -> Result:
         """Run `write` over this and all waiting commands of the same `write`; returns after the commit is durable.
 
         A refusal in the results is raised to its own caller only. With `once`, a repeat returns the first result as
-        `msgspec.Raw` and runs nothing. `Backpressure` when the queue is full.
+        `msgspec.Raw` and runs nothing. `charges` are used up when the command succeeds: `LimitReached` when they do not
+        suffice. `Backpressure` when the queue is full.
         """
 
     @abstractmethod

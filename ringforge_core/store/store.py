@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Event, Replay, ReplayFilter
-from ringforge_core.ports.store import Command, FleetPosition, Once, Result, Store, Write
+from ringforge_core.ports.store import Charge, Command, FleetPosition, Once, Result, Store, Write
 from ringforge_core.store import address
 from ringforge_core.store.database import Database
 from ringforge_core.store.log import begin_logs
@@ -62,11 +62,18 @@ class SqlStore(Store):
         if opened is not None:
             await opened.close()
 
-    async def apply(self, write: Write[Command, Result], command: Command, *, once: Once | None = None) -> Result:
+    async def apply(
+        self,
+        write: Write[Command, Result],
+        command: Command,
+        *,
+        once: Once | None = None,
+        charges: Sequence[Charge] = (),
+    ) -> Result:
         if self._writer is None:
             raise _closed()
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._writer.submit(Work(write, command, once, future))
+        self._writer.submit(Work(write, command, once, future, charges))
         return await future
 
     async def read(self, query: Callable[[sa.Connection], Found]) -> Found:

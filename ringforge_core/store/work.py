@@ -7,19 +7,27 @@ from collections.abc import Sequence
 from typing import Any
 
 from ringforge_core.ports.event_bus import Event
-from ringforge_core.ports.store import Once, Write
+from ringforge_core.ports.store import Charge, Once, Write
 
 
 class Work:
     """A command with its write function, the future its caller waits on, and what became of it."""
 
-    __slots__ = ("command", "error", "future", "once", "result", "write")
+    __slots__ = ("charges", "command", "error", "future", "once", "result", "write")
 
-    def __init__(self, write: Write[Any, Any], command: Any, once: Once | None, future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self,
+        write: Write[Any, Any],
+        command: Any,
+        once: Once | None,
+        future: asyncio.Future[Any],
+        charges: Sequence[Charge] = (),
+    ) -> None:
         self.write = write
         self.command = command
         self.once = once
         self.future = future
+        self.charges = charges
         self.result: Any = None
         self.error: Exception | None = None
 
