@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from mesh_fleet import Fleet
 
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
@@ -37,7 +38,7 @@ async def history(client: PhoenixClient, **fields: Any) -> list[str]:
     return [event["description"] for event in reply["events"]]
 
 
-async def test_an_activity_reaches_the_whole_fleet(fleet: Any) -> None:
+async def test_an_activity_reaches_the_whole_fleet(fleet: Fleet) -> None:
     sender, sender_id = await fleet.join("sender")
     other, _ = await fleet.join("other")
     request = {"kind": "discovery", "description": "found it", "tags": ["a", "b"], "data": {"n": [1, None]}}
@@ -51,7 +52,7 @@ async def test_an_activity_reaches_the_whole_fleet(fleet: Any) -> None:
         assert push["epoch"]
 
 
-async def test_d52_bad_broadcasts_are_refused_and_the_channel_lives(fleet: Any) -> None:
+async def test_d52_bad_broadcasts_are_refused_and_the_channel_lives(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for fields, reason, field in (
         ({}, "missing_kind", "kind"),
@@ -62,6 +63,8 @@ async def test_d52_bad_broadcasts_are_refused_and_the_channel_lives(fleet: Any) 
         ({"kind": "custom", "tags": ["t"] * 21}, "invalid_payload", "tags"),
         ({"kind": "custom", "tags": ["t" * 51]}, "invalid_payload", "tags"),
         ({"kind": "custom", "tags": "t"}, "invalid_payload", "tags"),
+        ({"kind": "custom", "tags": ["nul\x00"]}, "invalid_payload", "tags"),
+        ({"kind": "custom", "scope": "direct", "to": "nul\x00"}, "invalid_payload", "to"),
         ({"kind": "custom", "data": ["no object"]}, "invalid_payload", "data"),
         ({"kind": "custom", "data": {"text": "x" * 100_000}}, "payload_too_large", "data"),
         ({"kind": "custom", "scope": "tagged"}, "missing_tags", "tags"),
@@ -74,7 +77,7 @@ async def test_d52_bad_broadcasts_are_refused_and_the_channel_lives(fleet: Any) 
     await hears(agent, "still here")
 
 
-async def test_d63_a_tagged_activity_reaches_each_subscriber_once_and_nobody_else(fleet: Any) -> None:
+async def test_d63_a_tagged_activity_reaches_each_subscriber_once_and_nobody_else(fleet: Fleet) -> None:
     sender, _ = await fleet.join("sender")
     follower, _ = await fleet.join("follower")
     bystander, _ = await fleet.join("bystander")
@@ -89,7 +92,7 @@ async def test_d63_a_tagged_activity_reaches_each_subscriber_once_and_nobody_els
     assert heard(sender) == ["for all"], "the sender does not follow its tags"
 
 
-async def test_subscriptions_can_be_undone(fleet: Any) -> None:
+async def test_subscriptions_can_be_undone(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     await agent.ok("activity:subscribe", {"payload": {"tags": ["red", "blue", "red"]}})
     assert await agent.ok("activity:subscribe", {"tags": ["green"]}) == {"subscribed_tags": ["blue", "green", "red"]}
@@ -102,7 +105,7 @@ async def test_subscriptions_can_be_undone(fleet: Any) -> None:
         assert (await agent.refused(event))["reason"] == "missing_tags"
 
 
-async def test_an_agent_follows_at_most_200_tags(fleet: Any) -> None:
+async def test_an_agent_follows_at_most_200_tags(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     await agent.ok("activity:subscribe", {"tags": [f"tag-{n}" for n in range(199)]})
     error = await agent.refused("activity:subscribe", {"tags": ["one", "more"]})
@@ -110,7 +113,7 @@ async def test_an_agent_follows_at_most_200_tags(fleet: Any) -> None:
     assert len((await agent.ok("activity:subscribe", {"tags": ["one", "tag-1"]}))["subscribed_tags"]) == 200
 
 
-async def test_subscriptions_survive_a_crash_and_bring_what_was_missed(fleet: Any) -> None:
+async def test_subscriptions_survive_a_crash_and_bring_what_was_missed(fleet: Fleet) -> None:
     sender, _ = await fleet.join("sender")
     agent, _ = await fleet.join("agent")
     await agent.ok("activity:subscribe", {"tags": ["red"]})
@@ -128,7 +131,7 @@ async def test_subscriptions_survive_a_crash_and_bring_what_was_missed(fleet: An
     assert heard(again) == ["missed", "live"]
 
 
-async def test_d21_a_direct_activity_is_for_one_agent_alone(fleet: Any) -> None:
+async def test_d21_a_direct_activity_is_for_one_agent_alone(fleet: Fleet) -> None:
     sender, _ = await fleet.join("sender")
     target, target_id = await fleet.join("target")
     bystander, _ = await fleet.join("bystander")
@@ -142,7 +145,7 @@ async def test_d21_a_direct_activity_is_for_one_agent_alone(fleet: Any) -> None:
     assert await history(target) == await history(sender) == ["for you", "for all"]
 
 
-async def test_d21_a_direct_activity_waits_for_an_agent_that_is_away(fleet: Any) -> None:
+async def test_d21_a_direct_activity_waits_for_an_agent_that_is_away(fleet: Fleet) -> None:
     sender, _ = await fleet.join("sender")
     target, target_id = await fleet.join("target")
     await target.__aexit__(None, None, None)
@@ -151,7 +154,7 @@ async def test_d21_a_direct_activity_waits_for_an_agent_that_is_away(fleet: Any)
     assert await history(again) == ["for you"]
 
 
-async def test_a_direct_activity_cannot_leave_the_fleet(fleet: Any, other_fleet: Any) -> None:
+async def test_a_direct_activity_cannot_leave_the_fleet(fleet: Fleet, other_fleet: Fleet) -> None:
     sender, _ = await fleet.join("sender")
     stranger, stranger_id = await other_fleet.join("stranger")
     for to in (stranger_id, "ag_nobody"):
@@ -163,7 +166,7 @@ async def test_a_direct_activity_cannot_leave_the_fleet(fleet: Any, other_fleet:
     assert await history(sender) == []
 
 
-async def test_history_is_the_newest_oldest_first(fleet: Any) -> None:
+async def test_history_is_the_newest_oldest_first(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for number in range(6):
         await tell(agent, f"n{number}", kind="alert" if number % 2 else "question")
@@ -174,12 +177,12 @@ async def test_history_is_the_newest_oldest_first(fleet: Any) -> None:
 
 
 @pytest.mark.parametrize("fields", [{"limit": 0}, {"limit": 501}, {"limit": "5"}, {"kinds": "alert"}, {"kinds": [5]}])
-async def test_d52_a_bad_history_request_is_refused(fleet: Any, fields: dict[str, Any]) -> None:
+async def test_d52_a_bad_history_request_is_refused(fleet: Fleet, fields: dict[str, Any]) -> None:
     agent, _ = await fleet.join("agent")
     assert (await agent.refused("activity:history", fields))["reason"] == "invalid_payload"
 
 
-async def test_a_history_fits_into_one_message(fleet: Any) -> None:
+async def test_a_history_fits_into_one_message(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for number in range(12):
         await tell(agent, f"n{number}", data={"text": "x" * 99_000})
@@ -188,7 +191,7 @@ async def test_a_history_fits_into_one_message(fleet: Any) -> None:
     assert [event["description"] for event in reply["payload"]["events"]] == [f"n{number}" for number in range(3, 12)]
 
 
-async def test_d72_the_same_key_tells_once(fleet: Any) -> None:
+async def test_d72_the_same_key_tells_once(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     request = {"kind": "custom", "description": "once", "_idempotency_key": "k-1"}
     first = await agent.ok("activity:broadcast", request)

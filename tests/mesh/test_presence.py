@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
+from mesh_fleet import Fleet
 
-from ringforge_core.testkit.phoenix_client import PhoenixClient
+from ringforge_core.testkit.phoenix_client import Message, PhoenixClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -21,19 +23,23 @@ async def roster(client: PhoenixClient) -> list[dict[str, Any]]:
     return agents
 
 
+def is_state_change(topic: str, message: Message) -> bool:
+    return (message.topic, message.event) == (topic, "presence:state_changed")
+
+
 def left(client: PhoenixClient) -> list[str]:
     """The names of those that left so far."""
     return [push["payload"]["name"] for push in client.pushes("presence:left")]
 
 
-async def pass_by(fleet: Any, watcher: PhoenixClient, name: str) -> None:
+async def pass_by(fleet: Fleet, watcher: PhoenixClient, name: str) -> None:
     """An agent comes and goes, and the watcher has seen it go: whatever was due to be told before is told."""
     passer_by, _ = await fleet.join(name)
     await passer_by.__aexit__(None, None, None)
     await watcher.expect(lambda m: m.event == "presence:left" and m.payload["payload"]["name"] == name)
 
 
-async def test_a_joiner_hears_of_itself_and_then_gets_the_roster(fleet: Any) -> None:
+async def test_a_joiner_hears_of_itself_and_then_gets_the_roster(fleet: Fleet) -> None:
     _, first_id = await fleet.join("first")
     second, second_id = await fleet.join("second", {"state": "busy", "task": "reading", "load": 0.5, "model": "m-1"})
     assert [message.event for message in second.seen] == ["phx_reply", "presence:joined", "presence:roster"]
@@ -49,7 +55,7 @@ async def test_a_joiner_hears_of_itself_and_then_gets_the_roster(fleet: Any) -> 
     }  # fmt: skip
 
 
-async def test_the_fleet_hears_who_joins(fleet: Any) -> None:
+async def test_the_fleet_hears_who_joins(fleet: Fleet) -> None:
     first, _ = await fleet.join("first")
     seen = len(first.seen)
     _, second_id = await fleet.join("second")
@@ -57,7 +63,7 @@ async def test_the_fleet_hears_who_joins(fleet: Any) -> None:
     assert push["payload"]["agent_id"] == second_id
 
 
-async def test_an_update_is_told_and_changes_only_what_it_names(fleet: Any) -> None:
+async def test_an_update_is_told_and_changes_only_what_it_names(fleet: Fleet) -> None:
     watcher, _ = await fleet.join("watcher")
     agent, agent_id = await fleet.join("agent", {"state": "busy", "task": "reading", "load": 1})
     assert await agent.ok("presence:update", {"payload": {"load": 2.5}}) == {"status": "updated"}
@@ -69,7 +75,7 @@ async def test_an_update_is_told_and_changes_only_what_it_names(fleet: Any) -> N
     assert (entry["state"], entry["task"], entry["load"]) == ("busy", "reading", 2.5)
 
 
-async def test_d62_null_clears_the_task(fleet: Any) -> None:
+async def test_d62_null_clears_the_task(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent", {"state": "busy", "task": "reading"})
     await agent.ok("presence:update", {"task": None, "state": None})
     told = (await agent.expect_push("presence:state_changed"))["payload"]
@@ -89,7 +95,7 @@ async def test_d62_null_clears_the_task(fleet: Any) -> None:
     ],
 )
 async def test_d62_bad_fields_are_refused_and_change_nothing(
-    fleet: Any, fields: dict[str, Any], reason: str, field: str
+    fleet: Fleet, fields: dict[str, Any], reason: str, field: str
 ) -> None:
     agent, _ = await fleet.join("agent", {"state": "busy", "task": "reading", "load": 1})
     error = await agent.refused("presence:update", fields)
@@ -103,7 +109,7 @@ async def test_d62_bad_fields_are_refused_and_change_nothing(
     ("fields", "field"),
     [({"load": -1}, "load"), ({"capabilities": ["x"] * 65}, "capabilities"), ({"capabilities": "all"}, "capabilities")],
 )
-async def test_d62_a_join_with_bad_fields_is_refused(fleet: Any, fields: dict[str, Any], field: str) -> None:
+async def test_d62_a_join_with_bad_fields_is_refused(fleet: Fleet, fields: dict[str, Any], field: str) -> None:
     agent = await fleet.connect("agent")
     error = await agent.refused("phx_join", {"payload": fields})
     assert (error["reason"], error["field"]) == ("invalid_payload", field)
@@ -111,19 +117,19 @@ async def test_d62_a_join_with_bad_fields_is_refused(fleet: Any, fields: dict[st
 
 
 @pytest.mark.parametrize("state", ["asleep", 5, ["online"], None])
-async def test_d62_a_join_with_a_state_that_is_none_counts_as_online(fleet: Any, state: Any) -> None:
+async def test_d62_a_join_with_a_state_that_is_none_counts_as_online(fleet: Fleet, state: Any) -> None:
     agent, _ = await fleet.join("agent", {"state": state})
     assert [entry["state"] for entry in await roster(agent)] == ["online"]
 
 
-async def test_d23_a_join_cannot_take_another_agents_name(fleet: Any) -> None:
+async def test_d23_a_join_cannot_take_another_agents_name(fleet: Fleet) -> None:
     _, owner_id = await fleet.join("owner")
     impostor, impostor_id = await fleet.join("impostor", {"name": "owner"})
     names = {entry["agent_id"]: entry["name"] for entry in await roster(impostor)}
     assert names == {owner_id: "owner", impostor_id: "impostor"}
 
 
-async def test_d61_two_connections_are_one_presence(fleet: Any) -> None:
+async def test_d61_two_connections_are_one_presence(fleet: Fleet) -> None:
     watcher, _ = await fleet.join("watcher")
     first, agent_id = await fleet.join("agent")
     second, same_id = await fleet.join("agent")
@@ -136,7 +142,7 @@ async def test_d61_two_connections_are_one_presence(fleet: Any) -> None:
     await second.ok("presence:update", {"state": "away"})
 
 
-async def test_d61_left_comes_when_the_last_connection_is_gone(fleet: Any) -> None:
+async def test_d61_left_comes_when_the_last_connection_is_gone(fleet: Fleet) -> None:
     watcher, _ = await fleet.join("watcher")
     first, agent_id = await fleet.join("agent")
     second, _ = await fleet.join("agent")
@@ -148,7 +154,7 @@ async def test_d61_left_comes_when_the_last_connection_is_gone(fleet: Any) -> No
     assert [entry["name"] for entry in await roster(watcher)] == ["watcher"]
 
 
-async def test_d61_a_second_connection_does_not_reset_what_the_agent_said(fleet: Any) -> None:
+async def test_d61_a_second_connection_does_not_reset_what_the_agent_said(fleet: Fleet) -> None:
     first, _ = await fleet.join("agent", {"state": "busy", "task": "reading"})
     second, _ = await fleet.join("agent")
     (entry,) = await roster(second)
@@ -158,7 +164,7 @@ async def test_d61_a_second_connection_does_not_reset_what_the_agent_said(fleet:
     assert (await first.expect_push("presence:state_changed"))["payload"]["state"] == "away"
 
 
-async def test_a_quick_reconnect_is_silent(fleet: Any) -> None:
+async def test_a_quick_reconnect_is_silent(fleet: Fleet) -> None:
     watcher, _ = await fleet.join("watcher")
     agent, _ = await fleet.join("agent", {"state": "busy"})
     await agent.__aexit__(None, None, None)
@@ -169,7 +175,7 @@ async def test_a_quick_reconnect_is_silent(fleet: Any) -> None:
     assert joined == ["watcher", "agent", "marker"]
 
 
-async def test_leaving_the_channel_is_leaving(fleet: Any) -> None:
+async def test_leaving_the_channel_is_leaving(fleet: Fleet) -> None:
     watcher, _ = await fleet.join("watcher")
     agent, _ = await fleet.join("agent")
     await agent.ok("phx_leave")
@@ -178,7 +184,7 @@ async def test_leaving_the_channel_is_leaving(fleet: Any) -> None:
     assert agent.closed is None
 
 
-async def test_d56_lobby_and_fleet_topic_are_one_presence(fleet: Any) -> None:
+async def test_d56_lobby_and_fleet_topic_are_one_presence(fleet: Fleet) -> None:
     watcher, _ = await fleet.join("watcher")
     agent = await fleet.connect("agent")
     topic = (await agent.join())["topic"]
@@ -187,14 +193,14 @@ async def test_d56_lobby_and_fleet_topic_are_one_presence(fleet: Any) -> None:
     seen = len(agent.seen)
     await watcher.ok("presence:update", {"state": "away"})
     for each in ("fleet:lobby", topic):
-        await agent.expect(lambda m, each=each: m.topic == each and m.event == "presence:state_changed", after=seen)
+        await agent.expect(partial(is_state_change, each), after=seen)
     assert len(agent.pushes("presence:state_changed")) == 2
     await agent.ok("phx_leave", topic=topic, join_ref="2")
     await pass_by(fleet, watcher, "marker")
     assert left(watcher) == ["marker"]
 
 
-async def test_agents_that_join_together_each_get_a_roster_with_themselves(fleet: Any) -> None:
+async def test_agents_that_join_together_each_get_a_roster_with_themselves(fleet: Fleet) -> None:
     agents = await asyncio.gather(*(fleet.join(f"agent-{number}") for number in range(100)))
     for client, agent_id in agents:
         (push,) = client.pushes("presence:roster")
@@ -205,7 +211,7 @@ async def test_agents_that_join_together_each_get_a_roster_with_themselves(fleet
     assert len(await roster(last)) == 100
 
 
-async def test_another_tenant_sees_nothing(fleet: Any, other_fleet: Any) -> None:
+async def test_another_tenant_sees_nothing(fleet: Fleet, other_fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     stranger, _ = await other_fleet.join("stranger")
     await agent.ok("presence:update", {"state": "away"})

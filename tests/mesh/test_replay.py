@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from mesh_fleet import Fleet
 
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
@@ -30,7 +31,7 @@ def told(page: dict[str, Any]) -> list[str]:
     return [event["description"] for event in page["events"]]
 
 
-async def test_d70_pages_bring_every_event_once_oldest_first(fleet: Any) -> None:
+async def test_d70_pages_bring_every_event_once_oldest_first(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for number in range(7):
         await tell(agent, f"n{number}")
@@ -41,7 +42,7 @@ async def test_d70_pages_bring_every_event_once_oldest_first(fleet: Any) -> None
     assert third["next_cursor"] is None
 
 
-async def test_d70_times_are_compared_as_instants(fleet: Any) -> None:
+async def test_d70_times_are_compared_as_instants(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for description in ("before", "at", "after"):
         await tell(agent, description)
@@ -55,7 +56,7 @@ async def test_d70_times_are_compared_as_instants(fleet: Any) -> None:
     assert told(await replay(agent, to=at.isoformat())) == ["before", "at"]
 
 
-async def test_filters_narrow_the_past(fleet: Any) -> None:
+async def test_filters_narrow_the_past(fleet: Fleet) -> None:
     one, one_id = await fleet.join("one")
     two, _ = await fleet.join("two")
     await tell(one, "red alert", kind="alert", tags=["red"])
@@ -67,7 +68,7 @@ async def test_filters_narrow_the_past(fleet: Any) -> None:
     assert told(await replay(one, kinds=None, tags=[], limit=1)) == ["red alert"]
 
 
-async def test_what_went_to_one_agent_is_kept_from_the_others(fleet: Any) -> None:
+async def test_what_went_to_one_agent_is_kept_from_the_others(fleet: Fleet) -> None:
     sender, _ = await fleet.join("sender")
     target, target_id = await fleet.join("target")
     bystander, _ = await fleet.join("bystander")
@@ -77,7 +78,7 @@ async def test_what_went_to_one_agent_is_kept_from_the_others(fleet: Any) -> Non
     assert told(await replay(target)) == told(await replay(sender)) == ["for you", "for all"]
 
 
-async def test_a_seen_event_is_where_the_gap_begins(fleet: Any, other_fleet: Any) -> None:
+async def test_a_seen_event_is_where_the_gap_begins(fleet: Fleet, other_fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     stranger, _ = await other_fleet.join("stranger")
     ids = [await tell(agent, f"n{number}") for number in range(3)]
@@ -96,19 +97,20 @@ async def test_a_seen_event_is_where_the_gap_begins(fleet: Any, other_fleet: Any
         ({"limit": 0}, "invalid_payload", "limit"),
         ({"limit": 1001}, "invalid_payload", "limit"),
         ({"tags": "red"}, "invalid_payload", "tags"),
+        ({"agents": ["nul\x00"]}, "invalid_payload", "agents"),
         ({"cursor": "bm9uc2Vuc2U="}, "invalid_cursor", "cursor"),
         ({"cursor": "!"}, "invalid_cursor", "cursor"),
         ({"cursor": "é"}, "invalid_cursor", "cursor"),
         ({"cursor": 5}, "invalid_cursor", "cursor"),
     ],
 )
-async def test_d52_a_bad_request_is_refused(fleet: Any, fields: dict[str, Any], reason: str, field: str) -> None:
+async def test_d52_a_bad_request_is_refused(fleet: Fleet, fields: dict[str, Any], reason: str, field: str) -> None:
     agent, _ = await fleet.join("agent")
     error = await agent.refused("replay:request", fields)
     assert (error["reason"], error["field"]) == (reason, field)
 
 
-async def test_a_page_fits_into_one_message_and_the_cursor_goes_on(fleet: Any) -> None:
+async def test_a_page_fits_into_one_message_and_the_cursor_goes_on(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for number in range(12):
         await tell(agent, f"n{number}", data={"text": "x" * 99_000})
@@ -118,7 +120,7 @@ async def test_a_page_fits_into_one_message_and_the_cursor_goes_on(fleet: Any) -
     assert len(first["events"]) == 9
 
 
-async def test_another_tenants_past_is_empty(fleet: Any, other_fleet: Any) -> None:
+async def test_another_tenants_past_is_empty(fleet: Fleet, other_fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     stranger, _ = await other_fleet.join("stranger")
     await tell(agent, "mine")

@@ -102,6 +102,26 @@ async def test_what_overflowed_while_a_subscriber_hung_comes_once_and_in_order(
         assert len(collector.events) == 301, "an event was delivered twice"
 
 
+async def test_what_is_committed_but_not_published_yet_comes_once_too(running: Running, commit: PublishDurably) -> None:
+    topic, release = new_topic(), asyncio.Event()
+    collector = Collector(topic)
+
+    async def hang_until_released(events: Sequence[Event]) -> None:
+        await release.wait()
+        await collector(events)
+
+    async with running(queue_size=1) as bus:
+        await bus.subscribe(hang_until_released)
+        published = await commit(new_events(topic, 5))
+        await bus.publish(published)
+        not_yet = await commit(new_events(topic, 5))
+        release.set()
+        assert await collector.wait_for(5, seconds=SECONDS) == ids(published)
+        await bus.publish(not_yet)
+        assert await collector.wait_for(10, seconds=SECONDS) == ids([*published, *not_yet])
+        assert len(collector.events) == 10, "an event was delivered twice"
+
+
 async def test_events_that_were_left_by_a_member_go_to_the_others_of_the_group(
     running: Running, commit: PublishDurably
 ) -> None:
@@ -139,3 +159,12 @@ async def test_a_handler_may_cancel_its_own_subscription(running: Running, commi
         await other.wait_for(3, seconds=SECONDS)
         await subscription.cancel()
         assert calls == 1
+
+
+async def test_what_a_cancelled_subscription_did_not_take_holds_nobody(running: Running, commit: PublishDurably) -> None:
+    topic = new_topic()
+    async with running(flush_seconds=60) as bus:
+        gone = await bus.subscribe(Collector(topic))
+        await gone.cancel()
+        await bus.publish(await commit(new_events(topic, 3)))
+        await asyncio.wait_for(bus.stop(), SECONDS)

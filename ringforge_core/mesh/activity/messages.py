@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ringforge_core.mesh.fields import STORABLE
 from ringforge_core.plugin import Push, Reason, Reply, Request
 
 Kind = Literal["task_started", "task_progress", "task_completed", "task_failed", "discovery", "question", "alert", "custom"]
 Scope = Literal["fleet", "tagged", "direct"]
-Tag = Annotated[str, Meta(min_length=1, max_length=50)]
+Tag = Annotated[str, Meta(min_length=1, max_length=50, pattern=STORABLE)]
+AgentId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
 
 DATA_BYTES = 100_000
 MAX_SUBSCRIPTIONS = 200
@@ -25,7 +27,7 @@ class BroadcastActivity(Request):
     tags: Annotated[tuple[Tag, ...], Meta(max_length=20)] = ()
     data: dict[str, Any] = msgspec.field(default_factory=dict)
     scope: Scope = "fleet"
-    to: str | None = None
+    to: AgentId | None = None
 
 
 class ActivityRecorded(Reply):
@@ -69,7 +71,7 @@ class GetHistory(Request):
     """The newest `limit` activities, or those of the given kinds."""
 
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
-    kinds: Annotated[tuple[Annotated[str, Meta(max_length=50)], ...], Meta(max_length=50)] = ()
+    kinds: Annotated[tuple[Annotated[str, Meta(max_length=50, pattern=STORABLE)], ...], Meta(max_length=50)] = ()
 
 
 class History(Reply):

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from ringforge_core.mesh.fields import STORABLE
 from ringforge_core.plugin import Reason, Reply, Request
 
-Filter = Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=100)]
+Text = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
+Filter = Annotated[tuple[Text, ...], Meta(max_length=100)]
 
 
 class RequestReplay(Request):
@@ -26,7 +28,7 @@ class RequestReplay(Request):
     agents: Filter = ()
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     cursor: Annotated[str | None, Reason("invalid_cursor")] = None
-    after_event_id: str | None = None
+    after_event_id: Text | None = None
 
 
 class ReplayResult(Reply):
