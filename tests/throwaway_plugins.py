@@ -20,6 +20,7 @@ ADAPTER = """
         retries: Annotated[int, msgspec.Meta(description="How often to try again.", ge=0)] = 3
         password: Annotated[Secret | None, msgspec.Meta(description="For SASL.", examples=["env:KAFKA_PASSWORD"])] = None
         options: Annotated[dict[str, str], msgspec.Meta(description="Passed on to the client.")] = {}
+        partitions: Annotated[dict[str, int], msgspec.Meta(description="How many, by topic.")] = {}
 
     @hookimpl
     def ringforge_adapter() -> Adapter:

@@ -10,9 +10,13 @@ from msgspec import Meta, Struct
 class StoreSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the state lives and how changes are committed."""
 
-    url: Annotated[str, Meta(description="`sqlite:///path/hub.db` or `postgresql://user:password@host/database`.")] = (
-        "sqlite:///ringforge-data/hub.db"
-    )
+    url: Annotated[
+        str,
+        Meta(
+            description="`sqlite:///path/hub.db` or `postgresql://user:password@host/database`; also file: or env:.",
+            extra={"reference": True},
+        ),
+    ] = "sqlite:///ringforge-data/hub.db"
     queue_size: Annotated[
         int, Meta(ge=1, description="Changes that may wait for a commit; one more is answered with `backpressure`.")
     ] = 10_000

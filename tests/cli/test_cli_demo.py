@@ -9,11 +9,14 @@ import select
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from command_line import Run
 
-pytest.importorskip("ringforge", reason="the demo's agents need the SDK `ringforge`")
+if find_spec("ringforge") is None:
+    pytest.skip("the demo's agents need the SDK `ringforge`", allow_module_level=True)
 
 COMMAND = [sys.executable, "-m", "ringforge_core.cli", "demo", "--pace", "0.05"]
 ROLES = {"planner", "builder", "tester", "writer"}
@@ -61,3 +64,10 @@ def read_until(terminal: int, text: str) -> str:
         if text.encode() in shown:
             return shown.decode(errors="replace")
     raise AssertionError(f"{text!r} was not shown within {DEADLINE} s: {shown[-2000:]!r}")
+
+
+def test_without_the_sdk_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ringforge_core.cli.demo.find_spec", lambda name: None)
+    ended = run("demo")
+    assert ended.code == 1
+    assert ended.err == "error: The demo's agents need the Python SDK.\nfix: pip install ringforge\n"

@@ -57,6 +57,7 @@ def test_a_problem_names_file_table_and_key(toml: str, problem: str) -> None:
         ("RINGFORGE__HUB__IDLE_SECONDS", "long", '[hub] idle_seconds: expected float, got str "long"'),
         ("RINGFORGE__EVNT_BUS__USE", "kafka", "there is no table [evnt_bus]; did you mean [event_bus]?"),
         ("RINGFORGE__EVENT_BUS__USED", "kafka", '[event_bus] has no key "used"; did you mean "use"?'),
+        ("RINGFORGE__HUB__LISTEN", "x", '[hub] listen: expected HOST:PORT such as "127.0.0.1:4000", got "x"'),
         ("RINGFORGE__HUB", "x", '[hub] must be a table, got str "x"'),
     ],
 )

@@ -35,6 +35,7 @@ def test_the_adapter_in_use_gets_its_table() -> None:
             "SASL": "hunter2",
             "RINGFORGE__EVENT_BUS__KAFKA__RETRIES": "7",
             "RINGFORGE__EVENT_BUS__KAFKA__OPTIONS__LINGER": "5",
+            "RINGFORGE__EVENT_BUS__KAFKA__PARTITIONS__ACTIVITY": "5",
         },
     ).adapter("event_bus")
     assert loaded.name == "kafka"
@@ -42,6 +43,7 @@ def test_the_adapter_in_use_gets_its_table() -> None:
     assert loaded.settings.retries == 7
     assert loaded.settings.password == Secret("hunter2")
     assert loaded.settings.options == {"acks": "all", "linger": "5"}
+    assert loaded.settings.partitions == {"activity": 5}
 
 
 @pytest.mark.parametrize(

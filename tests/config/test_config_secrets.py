@@ -34,6 +34,13 @@ def test_a_secret_is_given_by_file_by_variable_or_as_it_is(tmp_path: Path) -> No
     assert load_config(None, {}).hub.operator_token is None
 
 
+def test_the_database_url_may_be_a_reference_for_it_may_hold_a_password() -> None:
+    environ = {"RINGFORGE__STORE__URL": "env:DATABASE_URL", "DATABASE_URL": "postgresql://hub:hunter2@db/hub"}
+    assert load_config(None, environ).store.url == "postgresql://hub:hunter2@db/hub"
+    with pytest.raises(ConfigError, match=r"RINGFORGE__STORE__URL: \[store\] url: .* DATABASE_URL is not set"):
+        load_config(None, {"RINGFORGE__STORE__URL": "env:DATABASE_URL"})
+
+
 @pytest.mark.parametrize(
     ("reference", "problem"),
     [

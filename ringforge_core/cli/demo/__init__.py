@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import rich_click as click
 
+from ringforge_core.cli.demo.session import show_demo
 from ringforge_core.cli.lazy import Command, load
 from ringforge_core.errors import RingforgeError
 
@@ -28,4 +29,4 @@ def demo(seconds: float | None, pace: float) -> None:
     """Run a hub with a few talking agents and show them live."""
     if find_spec("ringforge") is None:  # another distribution, which core does not depend on
         raise RingforgeError("The demo's agents need the Python SDK.", fix="pip install ringforge")
-    asyncio.run(load("ringforge_core.cli.demo.session:show_demo")(seconds=seconds, pace=pace))
+    asyncio.run(show_demo(load("ringforge:Agent"), seconds=seconds, pace=pace))

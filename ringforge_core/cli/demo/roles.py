@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
-from ringforge import Kind
+
+if TYPE_CHECKING:
+    from ringforge import Kind
 
 
 class Role(msgspec.Struct, frozen=True):

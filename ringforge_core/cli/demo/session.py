@@ -9,9 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from itertools import cycle
 from pathlib import Path
-from typing import Any
-
-from ringforge import Agent
+from typing import TYPE_CHECKING, Any
 
 from ringforge_core.app import Hub, serve_hub
 from ringforge_core.cli.demo.roles import FEATURES, ROLES, Role
@@ -22,16 +20,22 @@ from ringforge_core.logs import configure_logs
 from ringforge_core.plugin.manager import PluginManager
 from ringforge_core.store import StoreSettings
 
+if TYPE_CHECKING:
+    from ringforge import Agent
+
 WATCHER = "you"
 
 
-async def show_demo(*, seconds: float | None, pace: float) -> None:
-    """Returns after `seconds`, or when the hub was told to stop."""
+async def show_demo(agent_type: type[Agent], *, seconds: float | None, pace: float) -> None:
+    """Returns after `seconds`, or when the hub was told to stop.
+
+    `agent_type` is the SDK's `Agent`, handed in because core can be imported without the SDK.
+    """
     configure_logs("error", "human")
     with tempfile.TemporaryDirectory(prefix="ringforge-demo-") as directory:
         async with _hub(Path(directory)) as (url, access, serving), contextlib.AsyncExitStack() as stack:
-            watcher = Agent(url, api_key=access.agent_key, name=WATCHER, framework="ringforge demo")
-            agents = [Agent(url, api_key=access.agent_key, name=role.name, framework=role.framework) for role in ROLES]
+            watcher = agent_type(url, api_key=access.agent_key, name=WATCHER, framework="ringforge demo")
+            agents = [agent_type(url, api_key=access.agent_key, name=role.name, framework=role.framework) for role in ROLES]
             for agent in (watcher, *agents):
                 await stack.enter_async_context(agent)
             view = LiveScreen(watcher, url) if sys.stdout.isatty() else Lines(watcher, url)

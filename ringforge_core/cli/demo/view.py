@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Coroutine
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
-from ringforge import ActivityEvent, Agent, Joined, Left, RosterEntry, StateChanged
+
+if TYPE_CHECKING:
+    from ringforge import ActivityEvent, Agent, RosterEntry
 
 FEED_LINES = 14
 COLOURS = {"task_started": "cyan", "task_completed": "green", "discovery": "yellow", "question": "magenta"}
@@ -38,7 +41,7 @@ class View(ABC):
     def on_activity(self, event: ActivityEvent) -> None: ...
 
     @abstractmethod
-    def on_presence(self, change: Joined | Left | StateChanged) -> None: ...
+    def on_presence(self, agent: RosterEntry) -> None: ...
 
     async def _watch_activity(self) -> None:
         async for event in self.watcher.activity:
@@ -46,7 +49,7 @@ class View(ABC):
 
     async def _watch_presence(self) -> None:
         async for change in self.watcher.presence:
-            self.on_presence(change)
+            self.on_presence(change.agent)
 
 
 class Lines(View):
@@ -61,16 +64,9 @@ class Lines(View):
     def on_activity(self, event: ActivityEvent) -> None:
         _line(event.timestamp, event.sender.name or event.sender.agent_id, event.kind, event.description)
 
-    def on_presence(self, change: Joined | Left | StateChanged) -> None:
-        agent = change.agent
-        match change:
-            case Joined():
-                state, what = "joined", ""
-            case Left():
-                state, what = "left", ""
-            case StateChanged():
-                state, what = agent.state, agent.task or ""
-        _line(datetime.now().astimezone(), _name(agent), state, what)
+    def on_presence(self, agent: RosterEntry) -> None:
+        present = agent.agent_id in self.watcher.presence.agents
+        _line(datetime.now().astimezone(), _name(agent), agent.state if present else "left", agent.task or "")
 
 
 class LiveScreen(View):
@@ -92,7 +88,7 @@ class LiveScreen(View):
         self._feed.append(event)
         self._refresh()
 
-    def on_presence(self, change: Joined | Left | StateChanged) -> None:
+    def on_presence(self, agent: RosterEntry) -> None:
         self._refresh()
 
     def _refresh(self) -> None:
