@@ -9,9 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ringforge_core.errors import PluginError, RingforgeError, Unavailable
+from ringforge_core.errors import LimitReached, PluginError, RingforgeError, Unavailable
 from ringforge_core.ports.event_bus import Event
-from ringforge_core.ports.store import Rows
+from ringforge_core.ports.store import AuditEntry, Charge, Rows
 from ringforge_core.store.failures import is_outage, translated
 from ringforge_core.store.log import record
 from ringforge_core.store.once import Idempotency
@@ -40,6 +40,12 @@ class SqlTransaction:
 
     def append(self, event: Event) -> None:
         self.appended.append(event)
+
+    def charge(self, charge: Charge) -> LimitReached | None:
+        return None
+
+    def audit(self, entry: AuditEntry) -> None:
+        return None
 
 
 class Committer:
