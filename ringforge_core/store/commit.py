@@ -93,14 +93,11 @@ class _Batch:
         self.deferred: Sequence[Work] = ()
 
     def run(self, works: Sequence[Work], *, isolated: bool) -> None:
-        transaction = self._transaction()
-        fresh, self.deferred = self._idempotency.claim(transaction, works)
-        if fresh:
-            if isolated:
-                self._settle(fresh)
-            else:
-                self.events = self._execute(fresh)
-            self._idempotency.give_back(transaction, fresh)
+        fresh, self.deferred = self._idempotency.claim(self._transaction(), works)
+        if isolated:
+            self._settle(fresh)
+        else:
+            self.events = self._execute(fresh)
 
     def _settle(self, works: Sequence[Work], depth: int = 0) -> None:
         """Run the works behind a savepoint; halve a failing lot until only the culprit is left with its error."""

@@ -1,6 +1,7 @@
 """Idempotency: a key is claimed before its change is made, and the reply is kept in the same commit.
 
-A claim is a row without a reply. Another hub that claims the same key waits for this commit, and then finds the reply.
+A claim is a row without a reply, and stays one when the change is refused. Another hub that claims the same key waits
+for this commit, and then finds the reply.
 """
 
 from __future__ import annotations
@@ -58,19 +59,13 @@ class Idempotency:
         if rows:
             transaction.execute(_KEEP, rows)
 
-    def give_back(self, transaction: Transaction, works: Sequence[Work]) -> None:
-        """Let go of the keys of those that failed, so that they can be tried again."""
-        keys = [_key(work.once) for work in works if work.once and work.error is not None]
-        if keys:
-            transaction.execute(idempotency.delete().where(sa.tuple_(*_KEY).in_(keys)))
-
     def _claim(self, transaction: Transaction, claims: dict[Key, Once]) -> dict[Key, tuple[bytes, bytes]]:
-        """Claims the keys that are free or expired; returns the fingerprints and replies of the others."""
+        """Claims the keys that are free, expired or left by a refusal; returns what is known of the others."""
         now = datetime.now(UTC)
         free = self._insert.on_conflict_do_update(
             index_elements=_KEY,
             set_={name: self._insert.excluded[name] for name in ("fingerprint", "reply", "expires_at")},
-            where=idempotency.c.expires_at <= now,
+            where=(idempotency.c.expires_at <= now) | idempotency.c.reply.is_(None),
         )
         row = {"reply": None, "expires_at": now + self._keep}
         keys = sorted(claims)  # one order for all hubs, so that none deadlock
