@@ -95,7 +95,6 @@ class HandoverProtocol(WebSocketsSansIOProtocol):
         """Give the socket away. What remains here is freed when the ASGI application returns."""
         if not self.handshake_complete and not self.transport.is_closing():
             raise RuntimeError("accept the WebSocket before taking it over")
-        self.stop_keepalive()
         self.handshake_complete = True
         self.connections.discard(self)
         transport, self.transport = self.transport, _Released()
@@ -155,6 +154,7 @@ class HandoverProtocol(WebSocketsSansIOProtocol):
         self.start_keepalive()
 
     def start_keepalive(self) -> None:
+        """uvicorn's pings are for connections that it carries: the pongs to them would not reach it."""
         if self._early is None:
             super().start_keepalive()
 

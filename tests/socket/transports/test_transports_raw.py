@@ -10,7 +10,7 @@ import pytest
 import websockets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawClient, client_frame, close_payload
+from raw_websocket import BINARY, CLOSE, CONTINUATION, DEADLINE, PING, PONG, TEXT, RawClient, client_frame, close_payload
 
 from ringforge_core.socket import uvicorn_protocol
 from ringforge_core.socket.raw import EXTENSION, RawTransport
@@ -94,11 +94,11 @@ async def test_a_client_that_leaves_between_the_accept_and_the_take_over_is_told
 
 @pytest.mark.parametrize("sent", [b"", b"GET /ws HTTP/1.1\r\nHost: "])
 async def test_a_client_that_does_not_finish_its_request_does_not_stay(raw_hub, monkeypatch, sent):
-    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(uvicorn_protocol, "HEAD_TIMEOUT", 1.5)
     client = await RawClient.connect(raw_hub.port)
     reader, writer = await asyncio.open_connection("127.0.0.1", raw_hub.port)
     writer.write(sent)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         assert await reader.read() == b""
     client.send(client_frame(b"a finished one stays"))
     assert await client.text() == "a finished one stays"
@@ -110,11 +110,15 @@ async def test_a_taken_over_connection_leaves_nothing_of_asgi_behind(raw_hub):
     raw_hub.scopes.clear()
     await raw_hub.serves()
     raw_hub.scopes.clear()
+    assert not alive("UpgradingHttpProtocol"), "freed at once, not by the garbage collector"
     gc.collect()
-    kinds = {type(thing).__name__ for thing in gc.get_objects()}
-    assert not kinds & {"HandoverProtocol", "UpgradingHttpProtocol", "ServerProtocol", "WebSocket", "HttpRequestParser"}
+    assert not alive("HandoverProtocol", "ServerProtocol", "WebSocket")
     client.send(client_frame(b"still here"))
     assert await client.text() == "still here"
+
+
+def alive(*names: str) -> list[object]:
+    return [thing for thing in gc.get_objects() if type(thing).__name__ in names]
 
 
 async def test_compression_is_not_agreed_on(raw_hub):
@@ -163,7 +167,7 @@ async def test_a_refused_connection_gets_403(raw_hub):
 async def test_an_upgrade_request_that_cannot_be_used_is_answered(raw_hub, request_head, status):
     reader, writer = await asyncio.open_connection("127.0.0.1", raw_hub.port)
     writer.write(request_head)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         assert (await reader.read()).split(b" ")[1] == status
     await raw_hub.serves()
 
@@ -261,6 +265,18 @@ async def test_a_ping_flood_from_a_client_that_does_not_read_costs_one_pong(raw_
     while (frame := await client.frame()).opcode != PONG:
         pass
     assert frame.payload == b"last"
+
+
+async def test_a_client_that_half_closes_and_does_not_read_is_cut_off(raw_hub, wait_until):
+    client, echo = await raw_hub.connect()
+    client.writer.transport.pause_reading()
+    while not echo.transport.paused:
+        echo.transport.write(text_frame(b"x" * 65_000))
+        await asyncio.sleep(0)
+    client.writer.write_eof()
+    await wait_until(lambda: echo.closed)
+    assert echo.closed == [(1006, "")]
+    await wait_until(lambda: echo.transport not in echo.transport._connections)
 
 
 async def test_our_close_is_followed_by_the_end_of_the_stream(raw_hub):
