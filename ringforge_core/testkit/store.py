@@ -156,11 +156,15 @@ class StoreContract:
         await store.apply(put, a_put())
 
     async def test_a_caller_that_gives_up_disturbs_nobody(self, store: Store) -> None:
-        tasks = [asyncio.create_task(store.apply(put, a_put())) for _ in range(50)]
-        await asyncio.sleep(0)
-        for task in tasks[::2]:
-            task.cancel()
-        done = await asyncio.gather(*tasks, return_exceptions=True)
+        loop = asyncio.get_running_loop()
+
+        def put_while_half_give_up(transaction: Transaction, commands: Sequence[Put]) -> list[Stored | RingforgeError]:
+            for task in tasks[::2]:
+                loop.call_soon_threadsafe(task.cancel)
+            return put(transaction, commands)
+
+        tasks = [asyncio.create_task(store.apply(put_while_half_give_up, a_put())) for _ in range(50)]
+        done = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
         assert all(isinstance(result, Stored) for result in done[1::2])
         await store.apply(put, a_put())
         assert [event.seq for event in await the_log(store)] == list(range(1, len(await stored_keys(store)) + 1))
@@ -180,6 +184,8 @@ class StoreContract:
         tasks = [asyncio.create_task(store.apply(put, command)) for command in commands]
         await asyncio.sleep(0)
         await store.close()
+        await asyncio.sleep(0)
+        assert all(task.done() for task in tasks)
         await store.open()
         assert await stored_keys(store) == {command.key for command in commands}
         assert await asyncio.gather(*tasks) == [Stored(command.key) for command in commands]
