@@ -1,4 +1,4 @@
-"""A real hub process for a test; on SQLite, and on a real PostgreSQL where the test asks for both."""
+"""A real hub process for a test: once on SQLite and once on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 from ringforge_core.testkit.hub_process import HubProcess
+from ringforge_core.testkit.postgres import PostgresServer
 
 
-@pytest.fixture
-async def hub_process(tmp_path: Path) -> AsyncIterator[HubProcess]:
-    hub = HubProcess(tmp_path / "hub")
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def hub_process(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubProcess]:
+    settings = {}
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        settings["RINGFORGE__STORE__URL"] = await server.new_database()
+    hub = HubProcess(tmp_path / "hub", settings=settings)
     await hub.start()
     yield hub
     await hub.stop()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from ringforge_core.config import load_config, load_plugins
 from ringforge_core.plugin.manager import PluginManager
 
