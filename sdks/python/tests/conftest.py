@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
+from ssl import PROTOCOL_TLS_SERVER, SSLContext
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import trustme
 from ringforge import Agent
 from websockets.asyncio.server import Request, Response, Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -68,8 +70,8 @@ class FakeHub:
         self._ids = count(1)
         self._published = asyncio.Condition()
 
-    async def serve(self) -> Server:
-        server = await serve(self._connected, "127.0.0.1", self.port, process_request=self._check_key)
+    async def serve(self, tls: SSLContext | None = None) -> Server:
+        server = await serve(self._connected, "127.0.0.1", self.port, process_request=self._check_key, ssl=tls)
         self.port = next(iter(server.sockets)).getsockname()[1]
         return server
 
@@ -261,8 +263,9 @@ class FakeHub:
         return {"event_id": activity["event_id"]}
 
     def _activity(self, sender: str, payload: Json) -> Json:
+        name = self.agents[sender]["name"] if sender in self.agents else None
         return {
-            "event_id": f"evt_{next(self._ids)}", "from": {"agent_id": sender, "name": None},
+            "event_id": f"evt_{next(self._ids)}", "from": {"agent_id": sender, "name": name},
             "kind": payload.get("kind", "custom"), "description": payload["description"], "tags": payload.get("tags", []),
             "data": payload.get("data", {}), "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         }  # fmt: skip
@@ -341,9 +344,9 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def running_fake_hub() -> AsyncIterator[FakeHub]:
+async def running_fake_hub(tls: SSLContext | None = None) -> AsyncIterator[FakeHub]:
     hub = FakeHub()
-    server = await hub.serve()
+    server = await hub.serve(tls)
     yield hub
     server.close()
     hub.abort_all()
@@ -354,6 +357,15 @@ async def running_fake_hub() -> AsyncIterator[FakeHub]:
 async def fake_hub() -> AsyncIterator[FakeHub]:
     async with running_fake_hub() as hub:
         yield hub
+
+
+@pytest.fixture
+async def tls_hub() -> AsyncIterator[tuple[FakeHub, trustme.CA]]:
+    authority = trustme.CA()
+    server_side = SSLContext(PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server_side)
+    async with running_fake_hub(server_side) as hub:
+        yield hub, authority
 
 
 class RealHub:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from contextlib import suppress
 
 import pytest
 from ringforge import (
+    Agent,
     AuthenticationError,
     ConnectionLost,
     Gap,
@@ -16,6 +18,7 @@ from ringforge import (
     QuotaExceeded,
     RequestTimeout,
     RingforgeError,
+    UnexpectedReply,
 )
 from ringforge import channel as channel_module
 
@@ -51,8 +54,9 @@ async def test_a_request_that_may_not_be_doubled_is_not_sent_again(agent_of, fak
 
     async with agent_of("careful") as agent:
         fake_hub.before_reply = cut
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ConnectionLost) as caught:
             await agent.request("file:delete", {"file_id": "f"})
+        assert caught.value.extras["code"] == 1006
         fake_hub.before_reply = None
         await agent.activity.broadcast("custom")
         assert fake_hub.seen["file:delete"] == 1
@@ -111,7 +115,7 @@ async def test_draining_is_told_and_the_return_is_quick(agent_of, fake_hub, unti
         drains = agent.events("system:node_draining")
         await fake_hub.push("system:node_draining", {"node": "a", "reconnect_after_ms": 1000})
         await take(drains, 1)
-        for _ in range(3):
+        for _ in range(6):
             await fake_hub.close_all(1012)
             await until(lambda: not agent.connected, 1)
             await until(lambda: agent.connected, 1)
@@ -161,6 +165,7 @@ async def test_a_full_plan_is_told_at_once(agent_of, fake_hub):
     }
     with pytest.raises(QuotaExceeded) as caught:
         await agent_of("eleventh").connect()
+    assert fake_hub.seen["phx_join"] == 1
     assert caught.value.resource == "connected_agents"
     assert caught.value.fix == "Upgrade."
 
@@ -201,6 +206,23 @@ async def test_a_message_that_makes_no_sense_harms_nothing(agent_of, fake_hub):
         assert event.description == "sense"
 
 
+async def test_a_reply_of_an_unknown_shape_is_an_error_of_its_own(agent_of, fake_hub, monkeypatch):
+    async with agent_of("tolerant") as agent:
+
+        async def nonsense(*_):
+            return {"event_id": None}
+
+        monkeypatch.setattr(fake_hub, "_do", nonsense)
+        with pytest.raises(UnexpectedReply, match="activity:broadcast"):
+            await agent.activity.broadcast("custom")
+
+
+async def test_a_hub_of_another_make_is_told_apart(agent_of, fake_hub, monkeypatch):
+    fake_hub.heartbeat_ms = "soon"
+    with pytest.raises(UnexpectedReply, match="no Ringforge hub"):
+        await agent_of("lost", connect_timeout=0.5).connect()
+
+
 async def test_a_channel_that_the_hub_ends_is_joined_again(agent_of, fake_hub, until):
     async with agent_of("steady") as agent:
         for member in fake_hub.members.values():
@@ -230,12 +252,53 @@ async def test_the_key_is_in_no_url_and_in_no_log(agent_of, fake_hub, caplog):
     assert all(fake_hub.api_key not in record.getMessage() for record in client)
 
 
+async def test_over_tls_only_a_trusted_hub_gets_the_key(tls_hub):
+    hub, authority = tls_hub
+    url = f"wss://127.0.0.1:{hub.port}"
+    with pytest.raises(ConnectionLost, match="certificate"):
+        await Agent(url, api_key=hub.api_key, connect_timeout=0.3).connect()
+    assert hub.requests == []
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with Agent(url, api_key=hub.api_key, tls=trusting) as agent:
+        await agent.activity.broadcast("custom")
+    with pytest.raises(ValueError, match="wss"):
+        Agent(f"ws://127.0.0.1:{hub.port}", api_key=hub.api_key, tls=trusting)
+
+
 async def test_an_agent_without_a_name_comes_back_as_itself(agent_of, fake_hub, until):
     async with agent_of() as agent:
         fake_hub.abort_all()
         await until(lambda: fake_hub.seen["phx_join"] == 2)
         await agent.activity.broadcast("custom")
         assert len(fake_hub.agents) == 1
+
+
+async def test_tags_are_followed_again_at_a_hub_that_forgot_them(agent_of, fake_hub, until):
+    async with agent_of("follower") as agent:
+        await agent.activity.subscribe(["deploy"])
+        fake_hub.followed.clear()
+        fake_hub.abort_all()
+        await until(lambda: fake_hub.followed.get(agent.id) == {"deploy"})
+
+
+async def test_close_does_not_wait_for_a_handler_that_hangs(agent_of, fake_hub, until):
+    agent, state = agent_of("hanging"), []
+
+    @agent.on("activity:broadcast")
+    async def hang(push):
+        state.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            state.append("ended")
+
+    await agent.connect()
+    await fake_hub.tell("go")
+    await until(lambda: state)
+    async with asyncio.timeout(5):
+        await agent.close()
+    assert state == ["begun", "ended"]
 
 
 async def test_nobody_waits_for_a_stream_that_was_closed(agent_of, fake_hub):

@@ -97,6 +97,17 @@ def test_every_reader_gets_each_number_once_in_order_as_an_event_or_within_a_gap
     asyncio.run(run())
 
 
+async def test_gaps_that_nobody_reads_stay_one():
+    simulation = Simulation()
+    for _ in range(20):
+        simulation.head += 2
+        simulation.oldest = simulation.head + 1
+        simulation.connect()
+    assert [len(stream._waiting) for stream in simulation.streams] == [1, 1]
+    await simulation.finish()
+    assert simulation.read == [list(range(1, 41))] * 2
+
+
 @given(st.dictionaries(st.text(max_size=20), st.none() | st.integers() | st.text(max_size=20), max_size=6))
 def test_any_error_reply_becomes_an_error_with_a_reason(response):
     error = error_from(response)

@@ -21,6 +21,7 @@ from ringforge.errors import (
     RateLimited,
     RequestTimeout,
     RingforgeError,
+    UnexpectedReply,
 )
 from ringforge.log import Gap, Position, Push
 from ringforge.presence import Presence
@@ -62,4 +63,5 @@ __all__ = [
     "State",
     "StateChanged",
     "Stream",
+    "UnexpectedReply",
 ]

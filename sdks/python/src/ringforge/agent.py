@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from ssl import SSLContext
 from typing import Any, Self, TypeVar
 
 from ringforge.activity import Activity
@@ -51,12 +52,16 @@ class Agent:
         metadata: Mapping[str, Any] | None = None,
         timeout: float = 30.0,
         connect_timeout: float = 10.0,
+        tls: SSLContext | None = None,
     ) -> None:
         """`url` is the hub's address, such as `ws://127.0.0.1:4000` or `wss://hub.example.org`.
 
         An agent with a `name` is the same one at its next connect; without a name each connect makes a new one.
         `timeout` bounds a request in seconds, reconnects included (at most 240); `connect_timeout` the first connect.
+        `tls` is for a `wss://` hub whose certificate the system does not trust by itself.
         """
+        if tls is not None and not url.startswith("wss:"):
+            raise ValueError("tls is for an address that begins with wss://")
         if not 0 < timeout <= LONGEST_TIMEOUT:
             raise ValueError(f"timeout must be above 0 and at most {LONGEST_TIMEOUT:.0f} seconds")
         self._feed = Feed()
@@ -66,6 +71,7 @@ class Agent:
             self._feed,
             join_fields=lambda: self.presence.own,
             timeout=timeout,
+            tls=tls,
         )
         self._connect_timeout = connect_timeout
         self._handlers: list[tuple[Stream[Push], PushHandler]] = []

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from ssl import SSLContext
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import CloseCode
 
 from ringforge.call import Call
-from ringforge.errors import AuthenticationError, ConnectionLost, Kicked, RingforgeError, error_from
+from ringforge.errors import AuthenticationError, ConnectionLost, Kicked, RingforgeError, UnexpectedReply, error_from
 from ringforge.frames import Frame, decode_envelope, decode_frame, decode_reply, encode_frame, encode_payload
 from ringforge.log import Position, RawPush
 
@@ -63,7 +64,9 @@ class Channel:
         """True once the end was asked for from here."""
 
     @classmethod
-    async def open(cls, url: str, api_key: str, on_push: Callable[[RawPush], None]) -> Channel:
+    async def open(
+        cls, url: str, api_key: str, on_push: Callable[[RawPush], None], *, tls: SSLContext | None = None
+    ) -> Channel:
         """Connect, not yet joined. `AuthenticationError` when the hub refuses the key, else `ConnectionLost`."""
         # Its debug log shows the request's headers, and with them the API key.
         quiet = logging.getLogger("ringforge.websocket")
@@ -78,6 +81,7 @@ class Channel:
                 close_timeout=2,
                 ping_interval=None,  # the Phoenix heartbeat does this work
                 logger=quiet,
+                ssl=tls or (True if url.startswith("wss:") else None),
             )
         except InvalidStatus as error:
             status = error.response.status_code
@@ -85,7 +89,7 @@ class Channel:
                 raise AuthenticationError(
                     "invalid_api_key",
                     "The hub refused the connection.",
-                    "Check the API key, its expiry, and that it is a live or test key, not an admin key.",
+                    "Check that the API key is a live or test key and still valid, and that the agent was not removed.",
                     {"status": status},
                 ) from None
             raise ConnectionLost("refused", f"The hub answered with HTTP {status}.") from None
@@ -100,11 +104,13 @@ class Channel:
                 await self._send(JOIN_REF, "phx_join", encode_payload(payload))
                 while (frame := decode_frame(await self._socket.recv())).ref != JOIN_REF:
                     pass
+                return msgspec.json.decode(_result(frame), type=Joined)
         except TimeoutError:
             raise ConnectionLost("join_timeout", "The hub did not answer the join.") from None
         except ConnectionClosed:
             raise self.ending() from None
-        return msgspec.json.decode(_result(frame), type=Joined)
+        except msgspec.DecodeError as error:
+            raise UnexpectedReply("unexpected_reply", f"This is no Ringforge hub: {error}.") from error
 
     async def send(self, call: Call) -> None:
         """Send the call, or nothing when the connection is already gone: then the call is without a reply."""

@@ -9,6 +9,7 @@
     ├── Conflict               an idempotency key was used for something else; another change came first
     ├── QuotaExceeded          the plan's limit is reached; carries `resource`
     ├── RateLimited            too fast; carries `retry_after_ms`
+    ├── UnexpectedReply        the hub answered in a shape that this version does not know
     ├── RequestTimeout         connected, but no reply in time; whether the hub did it is unknown
     └── ConnectionLost         not connected, or no longer; `reason` tells which
 
@@ -74,6 +75,10 @@ class RateLimited(RingforgeError):
         """Milliseconds after which the hub accepts the request; 1000 when it does not say."""
         after = self.extras.get("retry_after_ms")
         return int(after) if isinstance(after, int | float) else 1000
+
+
+class UnexpectedReply(RingforgeError):
+    pass
 
 
 class RequestTimeout(RingforgeError):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ringforge.errors import InvalidPayload
+from ringforge.errors import InvalidPayload, UnexpectedReply
 from ringforge.frames import encode_payload
 from ringforge.session import Session
 
@@ -46,9 +46,16 @@ class Requests:
         if len(bytes(body)) > LARGEST:
             raise InvalidPayload("payload_too_large", f"{event} takes at most {LARGEST} bytes.", "Send less.")
         response = await self._session.call(event, body, resend=idempotent)
-        return msgspec.json.decode(response, type=reply)
+        return _decode(event, response, reply)
 
     async def fetch(self, event: str, payload: object, reply: type[T]) -> T:
         """Send a request that changes nothing and whose reply is enveloped."""
         enveloped = await self.send(event, payload, Enveloped, idempotent=True)
-        return msgspec.json.decode(enveloped.payload, type=reply)
+        return _decode(event, enveloped.payload, reply)
+
+
+def _decode(event: str, response: msgspec.Raw, reply: type[T]) -> T:
+    try:
+        return msgspec.json.decode(response, type=reply)
+    except msgspec.DecodeError as error:
+        raise UnexpectedReply("unexpected_reply", f"The reply to {event} has an unknown shape: {error}.") from error

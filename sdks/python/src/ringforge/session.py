@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from copy import copy
+from ssl import SSLContext
 from typing import Any
 
 import msgspec
@@ -50,6 +51,7 @@ class Session:
         *,
         join_fields: Callable[[], dict[str, Any]],
         timeout: float,
+        tls: SSLContext | None,
     ) -> None:
         """`join_fields` gives the fields of the join's payload; `timeout` bounds a call in seconds, reconnects included."""
         self.joined: Joined | None = None
@@ -60,6 +62,7 @@ class Session:
         self._feed = feed
         self._join_fields = join_fields
         self._timeout = timeout
+        self._tls = tls
         self._backoff = Backoff()
         self._channel: Channel | None = None
         self._calls: dict[Call, None] = {}
@@ -136,7 +139,7 @@ class Session:
         """One connection from beginning to end. Raises why it ended; returns when it was ended from here."""
         loop = asyncio.get_running_loop()
         url = self._address.again(self.joined.agent_id) if self.joined else self._address.first()
-        channel = await Channel.open(url, self._api_key, self._feed.accept)
+        channel = await Channel.open(url, self._api_key, self._feed.accept, tls=self._tls)
         try:
             joined = await self._join(channel)
             joined_at = loop.time()
