@@ -100,16 +100,22 @@ class EchoHub:
             echo = Echo()
             transport = take_over(socket.scope, echo, self.bounds)
             if transport is not None:
-                echo.transport = transport
-                self.connections.append(echo)
+                self._opened(echo, transport, socket.scope)
                 if b"fail" in socket.scope["query_string"]:
                     raise RuntimeError("after the take-over")
                 return
-            echo.transport = asgi = AsgiTransport(socket.receive, socket.send, echo, self.bounds)
-            self.connections.append(echo)
+            asgi = AsgiTransport(socket.receive, socket.send, echo, self.bounds)
+            self._opened(echo, asgi, socket.scope)
             await asgi.run()
 
         return ws
+
+    def _opened(self, echo: Echo, transport: Transport, scope: Any) -> None:
+        echo.transport = transport
+        self.connections.append(echo)
+        if b"turn_away" in scope["query_string"]:
+            transport.write(text_frame(b"sorry"))
+            transport.close(1008, "not today")
 
     async def connect(self, target: str = "/ws") -> tuple[RawClient, Echo]:
         """A raw client and the hub's side of its connection."""

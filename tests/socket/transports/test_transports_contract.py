@@ -81,6 +81,17 @@ async def test_closing_sends_what_is_pending_first(hub, wait_until):
     assert echo.closed == [(1008, "the key was revoked")]
 
 
+async def test_a_connection_can_be_turned_away_before_it_has_begun(hub, wait_until):
+    hub.never_cut_off()
+    client, echo = await hub.connect("/ws?turn_away")
+    assert await client.text() == "sorry"
+    assert await client.frame() == (CLOSE, close_payload(1008, "not today"))
+    client.send(client_frame(close_payload(1008), CLOSE))
+    await client.ended()
+    await wait_until(lambda: echo.closed)
+    assert echo.closed == [(1008, "not today")]
+
+
 async def test_nothing_is_delivered_after_a_close(hub, wait_until):
     hub.never_cut_off()
     client, echo = await hub.connect()
