@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import rich_click as click
 import structlog
@@ -60,11 +61,19 @@ def _on_started(hub: Hub, url: str) -> None:
     log.info("serving", url=url, node=hub.node)
     if hub.first_start is not None:
         # Not a log line: logs never show a key, and this is the only time that these two can be seen.
-        click.echo(
-            f"\nThis hub is new. Its first tenant:\n\n{access_text(hub.first_start)}\n{_how_to_connect(url)}", err=True
-        )
+        click.echo(f"\nThis hub is new. Its first tenant:\n\n{access_text(hub.first_start)}\n", err=True)
+        click.echo(how_to_connect(url, hub.first_start.agent_key), err=True)
+    elif sys.stderr.isatty():
+        click.echo(f"\nThe hub is at {url}. New keys: ringforge keys create\n", err=True)
 
 
-def _how_to_connect(url: str) -> str:
+def how_to_connect(url: str, agent_key: str) -> str:
+    """Three lines of Python that connect an agent, and where they run."""
     websocket = url.replace("http", "ws", 1)
-    return f"Agents connect to {websocket}/ws/websocket; with Python: pip install ringforge\n"
+    return f"""\
+Connect an agent (pip install ringforge; in this checkout: .venv/bin/python -m asyncio):
+
+  from ringforge import Agent
+  async with Agent("{websocket}", api_key="{agent_key}", name="scout") as agent:
+      print(await agent.activity.broadcast("discovery", "I am here"), await agent.presence.roster())
+"""

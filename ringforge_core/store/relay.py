@@ -33,7 +33,7 @@ class Relay:
         self._task = asyncio.create_task(self._run(), name="relay")
 
     async def stop(self) -> None:
-        """Returns when everything committed so far was handed over, or the bus does not take it for `LAST_RETRY` seconds."""
+        """Returns when all that was committed is handed over, or the bus does not take it for `LAST_RETRY` seconds."""
         if self._task is None:
             return
         self._stopping = True
