@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -87,6 +88,9 @@ class Hub:
             for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)
+            topics = [topic for capability in self.capabilities for topic in capability.topics]
+            retention = timedelta(hours=self.config.event_bus.retention_hours)
+            self.gateway.rooms.keep_topics(self.bus, topics, retention)
             await self.gateway.start(self.capabilities)
             stack.push_async_callback(self.gateway.stop)
             await self.bus.subscribe(self.gateway.delivery.deliver)

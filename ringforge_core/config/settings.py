@@ -134,6 +134,9 @@ class EventBusSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fi
 
     port: ClassVar[str] = "event_bus"
     use: Annotated[str, Meta(description="The adapter that carries the events; see `ringforge plugins`.")] = "local"
+    retention_hours: Annotated[
+        float, Meta(gt=0, description="How long events are kept for replay and for agents that come back.")
+    ] = 168
 
     def in_use(self) -> tuple[str, ...]:
         return (self.use,)

@@ -70,7 +70,6 @@ class RequestDecoder:
     """Decodes one request type; made once per declared event."""
 
     def __init__(self, request: type[Request]) -> None:
-        self._type = request
         self._decode = msgspec.json.Decoder(request).decode
         info = msgspec.inspect.type_info(request)
         fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
@@ -97,9 +96,10 @@ class RequestDecoder:
             raise InvalidPayload("The payload must be a JSON object.", field="payload")
         present = {name: value for name, value in fields.items() if value is not None or name in self._nullable}
         try:
-            return msgspec.convert(present, self._type)
+            request: Request = self._decode(msgspec.json.encode(present))
         except msgspec.ValidationError as error:
             raise self._explain(str(error)) from error
+        return request
 
     def _explain(self, complaint: str) -> InvalidPayload:
         at = _PATH.search(complaint)

@@ -6,13 +6,16 @@ event is delivered once, in order, and a new member starts exactly there.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.plugin.messages import Push, encode_message
-from ringforge_core.ports.event_bus import Event
+from ringforge_core.ports import event_bus
+from ringforge_core.ports.event_bus import Event, EventBus
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.fanout import Fanout, Topic
@@ -25,7 +28,7 @@ RECENT = 256
 class Room:
     """One fleet on this node."""
 
-    __slots__ = ("agents", "arrivals", "epoch", "fleet_id", "recent", "seq", "topics")
+    __slots__ = ("agents", "arrivals", "epoch", "fleet_id", "opening", "recent", "seq", "topics")
 
     def __init__(self, fleet_id: str) -> None:
         self.fleet_id = fleet_id
@@ -34,6 +37,7 @@ class Room:
         self.recent: deque[Event] = deque(maxlen=RECENT)
         self.topics: dict[bytes, Topic] = {}
         self.agents: dict[str, list[Channel]] = {}
+        self.opening = asyncio.Lock()
         self.arrivals = 0
         """Joins in work that hold the room open."""
 
@@ -61,6 +65,13 @@ class Rooms:
         self._fanout = fanout
         self._store = store
         self._rooms: dict[str, Room] = {}
+        self._bus: EventBus
+        self._topics: Sequence[str] = ()
+        self._retention = timedelta()
+
+    def keep_topics(self, bus: EventBus, topics: Sequence[str], retention: timedelta) -> None:
+        """The topics that every fleet has on the bus, and how long their events are kept there."""
+        self._bus, self._topics, self._retention = bus, topics, retention
 
     def get(self, fleet_id: str) -> Room | None:
         return self._rooms.get(fleet_id)
@@ -70,24 +81,31 @@ class Rooms:
 
     @asynccontextmanager
     async def arrive(self, agent: AgentSession) -> AsyncIterator[Room]:
-        """The agent's room, held open while it joins.
-
-        The room exists before the log's end is read: what is committed before is in the position, what is delivered
-        after is noted by the room, so no event falls between.
-        """
+        """The agent's room, held open while it joins; all who come at once wait for one opening."""
         room = self._rooms.get(agent.fleet_id)
         if room is None:
             room = self._rooms[agent.fleet_id] = Room(agent.fleet_id)
         room.arrivals += 1
         try:
             if not room.epoch:
-                position = await self._store.position(agent.tenant_id, agent.fleet_id)
-                room.epoch = position.epoch
-                room.seq = max(room.seq, position.seq)
+                await self._open(room, agent)
             yield room
         finally:
             room.arrivals -= 1
             self._close_if_empty(room)
+
+    async def _open(self, room: Room, agent: AgentSession) -> None:
+        """Read where the log ends. The room is there before: what is committed by then is in the position, what is
+        delivered after is noted by the room, so no event falls between."""
+        async with room.opening:
+            if room.epoch:
+                return
+            for name in self._topics:
+                topic = event_bus.Topic(agent.tenant_id, agent.fleet_id, name)
+                await self._bus.ensure_topic(topic, retention=self._retention)
+            position = await self._store.position(agent.tenant_id, agent.fleet_id)
+            room.epoch = position.epoch
+            room.seq = max(room.seq, position.seq)
 
     def enter(self, room: Room, channel: Channel) -> None:
         """Make the channel a member: it gets what is sent from now on."""

@@ -50,14 +50,15 @@ async def replayed(bus: LocalEventBus, topic: Any, count: int) -> list[str]:
 
 
 async def test_each_topic_is_kept_for_its_own_time(running: Running, commit: PublishDurably) -> None:
-    long, unnamed, at = new_topic(), new_topic(), datetime.now(UTC) - timedelta(hours=3)
-    async with running(retention_hours=2, trim_seconds=0.02) as bus:
+    long, short, at = new_topic(), new_topic(), datetime.now(UTC) - timedelta(hours=3)
+    async with running(trim_seconds=0.02) as bus:
         await bus.ensure_topic(long, retention=timedelta(hours=4))
+        await bus.ensure_topic(short, retention=timedelta(hours=2))
         kept = await commit(new_events(long, 2, at=at))
         await bus.publish(kept)
-        fresh = new_event(unnamed)
-        await bus.publish(await commit([*new_events(unnamed, 2, at=at), fresh]))
-        assert await replayed(bus, unnamed, 1) == [fresh.event_id]
+        fresh = new_event(short)
+        await bus.publish(await commit([*new_events(short, 2, at=at), fresh]))
+        assert await replayed(bus, short, 1) == [fresh.event_id]
         assert await replayed(bus, long, 2) == ids(kept)
         await bus.ensure_topic(long, retention=timedelta(hours=2))
         assert await replayed(bus, long, 0) == []

@@ -20,9 +20,7 @@ class LocalEventBus(EventBus):
     def __init__(self, settings: LocalEventBusSettings, context: AdapterContext) -> None:
         self._settings = settings
         self._store = context.store
-        self._retention = Retention(
-            context.store, timedelta(hours=settings.retention_hours), interval=settings.trim_seconds
-        )
+        self._retention = Retention(context.store, interval=settings.trim_seconds)
         self._members: list[Member] = []
         self._consumers: dict[Consumer, None] = {}
         self._groups: dict[tuple[str, frozenset[str]], Consumer] = {}
@@ -44,7 +42,6 @@ class LocalEventBus(EventBus):
         self._retention.keep(topic, retention)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        self._retention.note(events)
         for consumer in self._consumers:
             consumer.offer(events)
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from ringforge_core.errors import Unavailable
-from ringforge_core.ports.event_bus import Event, Topic
+from ringforge_core.ports.event_bus import Topic
 from ringforge_core.ports.store import Store
 
 log = structlog.get_logger(__name__)
 
 
 class Retention:
-    """`default` is for topics that nobody ensured; a round of trimming is made every `interval` seconds."""
+    """Trims the topics that were ensured, every `interval` seconds."""
 
-    def __init__(self, store: Store, default: timedelta, *, interval: float) -> None:
+    def __init__(self, store: Store, *, interval: float) -> None:
         self._store = store
-        self._default = default
         self._interval = interval
         self._kept: dict[tuple[str, str, str], timedelta] = {}
         self._worker: asyncio.Task[None] | None = None
@@ -36,11 +34,6 @@ class Retention:
 
     def keep(self, topic: Topic, retention: timedelta) -> None:
         self._kept[topic.tenant_id, topic.fleet_id, topic.name] = retention
-
-    def note(self, events: Iterable[Event]) -> None:
-        """These topics exist: keep them for the default time, unless another was given."""
-        for topic in {(event.tenant_id, event.fleet_id, event.topic) for event in events}:
-            self._kept.setdefault(topic, self._default)
 
     async def _trim(self) -> None:
         now = datetime.now(UTC)

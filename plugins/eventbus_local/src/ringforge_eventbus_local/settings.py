@@ -8,9 +8,6 @@ from msgspec import Meta, Struct
 
 
 class LocalEventBusSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    retention_hours: Annotated[
-        float, Meta(gt=0, description="How long events are kept of which no plan says how long.")
-    ] = 168.0
     trim_seconds: Annotated[float, Meta(gt=0, description="How often events that are too old are deleted.")] = 60.0
     queue_size: Annotated[
         int,
