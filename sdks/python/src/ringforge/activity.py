@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from ringforge.call import Call
+from ringforge.calls import Call
 from ringforge.feed import Feed
 from ringforge.frames import encode_payload
 from ringforge.log import Position, RawPush

@@ -10,9 +10,9 @@ from typing import Any, Self, TypeVar
 
 from ringforge.activity import Activity
 from ringforge.address import Address
-from ringforge.channel import Joined
 from ringforge.errors import ConnectionLost
 from ringforge.feed import Feed
+from ringforge.joined import Joined
 from ringforge.log import Gap, Position, Push, RawPush
 from ringforge.presence import Presence
 from ringforge.replay import Replay

@@ -6,49 +6,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from ssl import SSLContext
 from typing import Any
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
-from ringforge.call import Call
-from ringforge.errors import AuthenticationError, ConnectionLost, Kicked, RingforgeError, UnexpectedReply, error_from
+from ringforge.calls import Call
+from ringforge.errors import ConnectionLost, Kicked, RingforgeError, UnexpectedReply, error_from
 from ringforge.frames import Frame, decode_envelope, decode_frame, decode_reply, encode_frame, encode_payload
+from ringforge.joined import Joined
 from ringforge.log import Position, RawPush
 
 TOPIC = "fleet:lobby"
 JOIN_REF = "1"
 REPLY_TIMEOUT = 10.0
 """Seconds within which the hub must answer a join or a heartbeat."""
-MAX_MESSAGE = 2 * 1024 * 1024
-"""Bytes; the hub keeps its messages below 1 MiB."""
 logger = logging.getLogger("ringforge")
 EMPTY = msgspec.Raw(b"{}")
-
-
-class Resumed(msgspec.Struct, frozen=True):
-    status: str
-    to: int = 0
-
-
-class Joined(msgspec.Struct, frozen=True):
-    """The reply to the join."""
-
-    agent_id: str
-    fleet_id: str
-    name: str | None = None
-    heartbeat_ms: int = 30_000
-    server: Any = None
-    epoch: str = ""
-    seq: int = 0
-    resume: Resumed | None = None
-
-    @property
-    def head(self) -> Position:
-        return Position(self.epoch, self.seq)
 
 
 class Channel:
@@ -62,40 +38,6 @@ class Channel:
         self._alive = asyncio.Event()
         self.closing = False
         """True once the end was asked for from here."""
-
-    @classmethod
-    async def open(
-        cls, url: str, api_key: str, on_push: Callable[[RawPush], None], *, tls: SSLContext | None = None
-    ) -> Channel:
-        """Connect, not yet joined. `AuthenticationError` when the hub refuses the key, else `ConnectionLost`."""
-        # Its debug log shows the request's headers, and with them the API key.
-        quiet = logging.getLogger("ringforge.websocket")
-        quiet.setLevel(logging.INFO)
-        try:
-            socket = await connect(
-                url,
-                additional_headers={"Authorization": f"Bearer {api_key}"},
-                compression=None,  # costs the hub more than half its rate, and the hub does not offer it
-                max_size=MAX_MESSAGE,
-                open_timeout=REPLY_TIMEOUT,
-                close_timeout=2,
-                ping_interval=None,  # the Phoenix heartbeat does this work
-                logger=quiet,
-                ssl=tls or (True if url.startswith("wss:") else None),
-            )
-        except InvalidStatus as error:
-            status = error.response.status_code
-            if status in (401, 403):
-                raise AuthenticationError(
-                    "invalid_api_key",
-                    "The hub refused the connection.",
-                    "Check that the API key is a live or test key and still valid, and that the agent was not removed.",
-                    {"status": status},
-                ) from None
-            raise ConnectionLost("refused", f"The hub answered with HTTP {status}.") from None
-        except (OSError, TimeoutError, InvalidHandshake) as error:
-            raise ConnectionLost("unreachable", f"No hub at the address: {error}.", "Is it running?") from error
-        return cls(socket, on_push)
 
     async def join(self, payload: dict[str, Any]) -> Joined:
         """Join the fleet; raises what the hub says against it, `ConnectionLost` when it says nothing."""

@@ -14,8 +14,8 @@ from websockets.frames import CloseCode
 
 from ringforge.address import Address
 from ringforge.backoff import Backoff
-from ringforge.call import Call
-from ringforge.channel import Channel, Joined
+from ringforge.calls import Call, Calls
+from ringforge.channel import Channel
 from ringforge.errors import (
     AuthenticationError,
     ConnectionLost,
@@ -28,7 +28,8 @@ from ringforge.errors import (
     RingforgeError,
 )
 from ringforge.feed import Feed
-from ringforge.log import Position
+from ringforge.joined import Joined
+from ringforge.websocket import open_websocket
 
 logger = logging.getLogger("ringforge")
 
@@ -65,7 +66,7 @@ class Session:
         self._tls = tls
         self._backoff = Backoff()
         self._channel: Channel | None = None
-        self._calls: dict[Call, None] = {}
+        self._calls = Calls()
         self._settled = asyncio.Event()
         """Set by the first join, and by the end."""
         self._runner: asyncio.Task[None] | None = None
@@ -106,19 +107,16 @@ class Session:
         """The reply's response; with `resend` the call is sent again after a lost connection."""
         if self._over or self._runner is None:
             raise copy(self._failure)
-        call = Call(event, body, resend=resend)
-        self._calls[call] = None
         try:
             async with asyncio.timeout(self._timeout):
-                if self._channel is not None:
-                    await self._channel.send(call)
-                return await call.reply
+                with self._calls.open(Call(event, body, resend=resend)) as call:
+                    if self._channel is not None:
+                        await self._channel.send(call)
+                    return await call.reply
         except TimeoutError:
             if self._channel is None:
                 raise copy(self._failure) from None
             raise RequestTimeout("timeout", f"No reply to {event} in time; whether the hub did it is unknown.") from None
-        finally:
-            del self._calls[call]
 
     async def _run(self) -> None:
         try:
@@ -139,7 +137,7 @@ class Session:
         """One connection from beginning to end. Raises why it ended; returns when it was ended from here."""
         loop = asyncio.get_running_loop()
         url = self._address.again(self.joined.agent_id) if self.joined else self._address.first()
-        channel = await Channel.open(url, self._api_key, self._feed.accept, tls=self._tls)
+        channel = Channel(await open_websocket(url, self._api_key, tls=self._tls), self._feed.accept)
         try:
             joined = await self._join(channel)
             joined_at = loop.time()
@@ -157,7 +155,7 @@ class Session:
         finally:
             self._channel = None
             await channel.close()
-            self._forsake_unsafe_calls(channel)
+            self._calls.forsake(channel)
         if loop.time() - joined_at > STEADY or channel.close_code == CloseCode.SERVICE_RESTART:
             self._backoff.reset()
         raise channel.ending()
@@ -167,14 +165,8 @@ class Session:
         payload: dict[str, Any] = {"payload": self._join_fields()}
         if asked is not None:
             payload["resume"] = asked
-        joined = await channel.join(payload)
-        lost_until = None
-        if asked is not None and joined.resume is None:
-            lost_until = joined.head
-        elif joined.resume is not None and joined.resume.status == "gap":
-            lost_until = Position(joined.epoch, joined.resume.to)
-        self.joined = joined
-        self._feed.joined(joined.head, asked, lost_until)
+        self.joined = joined = await channel.join(payload)
+        self._feed.joined(joined.head, asked, joined.lost_until(asked))
         return joined
 
     async def _send_waiting(self, channel: Channel) -> None:
@@ -182,7 +174,7 @@ class Session:
         for prepare in self.first_calls:
             if (first := prepare()) is not None:
                 await channel.send(first)
-        while waiting := [call for call in self._calls if call.channel is not channel]:
+        while waiting := self._calls.unsent(channel):
             for call in waiting:
                 await channel.send(call)
         self._channel = channel
@@ -192,12 +184,6 @@ class Session:
         await asyncio.sleep(CATCH_UP_PAUSE)
         await self._feed.catch_up_wanted.wait()
         await channel.close()
-
-    def _forsake_unsafe_calls(self, channel: Channel) -> None:
-        """Calls that may not be sent twice end here: nobody knows whether the hub did them."""
-        for call in self._calls:
-            if call.channel is channel and not call.resend and not call.reply.done():
-                call.reply.set_exception(channel.ending())
 
     def _is_final(self, error: RingforgeError) -> bool:
         return isinstance(error, FINAL) or (self.joined is None and isinstance(error, QuotaExceeded))
@@ -216,8 +202,6 @@ class Session:
             return
         self._over = self._ended = True
         self._failure = error
-        for call in self._calls:
-            if not call.reply.done():
-                call.reply.set_exception(copy(error))
+        self._calls.fail(error)
         self._feed.end(told)
         self._settled.set()

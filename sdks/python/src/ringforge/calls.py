@@ -1,0 +1,62 @@
+"""Requests on their way, over as many connections as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ringforge.errors import RingforgeError
+
+if TYPE_CHECKING:
+    from ringforge.channel import Channel
+
+
+class Call:
+    """One request and the future of its reply. It outlives the channel that it was sent on."""
+
+    __slots__ = ("body", "channel", "event", "reply", "resend")
+
+    def __init__(self, event: str, body: msgspec.Raw, *, resend: bool) -> None:
+        self.event = event
+        self.body = body
+        self.resend = resend
+        """True when it may be sent again on the next connection."""
+        self.channel: Channel | None = None
+        self.reply: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+
+
+class Calls:
+    """The calls without a reply, in the order they were made."""
+
+    def __init__(self) -> None:
+        self._open: dict[Call, None] = {}
+
+    @contextmanager
+    def open(self, call: Call) -> Iterator[Call]:
+        """The call is among them until the block is left."""
+        self._open[call] = None
+        try:
+            yield call
+        finally:
+            del self._open[call]
+
+    def unsent(self, channel: Channel) -> list[Call]:
+        """Those that have not gone out on this channel."""
+        return [call for call in self._open if call.channel is not channel]
+
+    def forsake(self, channel: Channel) -> None:
+        """The channel has ended. Calls that may not be sent twice end with it: nobody knows whether the hub did them."""
+        for call in self._open:
+            if call.channel is channel and not call.resend and not call.reply.done():
+                call.reply.set_exception(channel.ending())
+
+    def fail(self, error: RingforgeError) -> None:
+        """No reply will come any more."""
+        for call in self._open:
+            if not call.reply.done():
+                call.reply.set_exception(copy(error))
