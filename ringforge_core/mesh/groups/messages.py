@@ -1,0 +1,258 @@
+"""What agents send and get about groups; source: wire protocol 3.7 and 1.7."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ringforge_core.errors import InvalidPayload, LimitReached
+from ringforge_core.mesh.fields import STORABLE
+from ringforge_core.plugin import Push, Reason, Reply, Request
+
+GroupType = Literal["squad", "pod", "channel"]
+Status = Literal["active", "dissolved"]
+Role = Literal["owner", "admin", "member"]
+
+MEMBERS_AT_MOST = 1_000
+"""Members of any group; `settings.max_members` may ask for fewer."""
+SETTINGS_BYTES = 16_384
+MESSAGE_BYTES = 100_000
+RESULT_BYTES = 100_000
+
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=STORABLE)]
+GroupId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
+AgentId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
+Capabilities = Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=64)]
+
+
+class GroupRules(msgspec.Struct):
+    """The settings that the hub acts on. With `auto_join`, whoever joins the hub is a member, unless it left the group."""
+
+    max_members: Annotated[int, Meta(ge=1, le=MEMBERS_AT_MOST)] = MEMBERS_AT_MOST
+    auto_join: bool = False
+
+
+def parse_rules(settings: dict[str, Any]) -> GroupRules:
+    """Raises `InvalidPayload` for a wrong value, `LimitReached` for settings of more than 16 KB; other keys are free."""
+    check_size("settings", settings, SETTINGS_BYTES)
+    given = {name: value for name, value in settings.items() if value is not None}
+    try:
+        return msgspec.convert(given, GroupRules)
+    except msgspec.ValidationError as error:
+        raise InvalidPayload(f"settings: {error}.", field="settings") from None
+
+
+def check_size(field: str, value: Any, limit: int) -> None:
+    """Raises `LimitReached` when the value is larger as JSON than `limit` bytes."""
+    if len(msgspec.json.encode(value)) > limit:
+        raise LimitReached(
+            f"{field} is larger than {limit} bytes.",
+            reason="payload_too_large",
+            field=field,
+            fix="Keep large data in memory or files and refer to it.",
+        )
+
+
+class CreateGroup(Request):
+    """`invite` names agents of the fleet, which become members at once. `settings` is at most 16 KB as JSON."""
+
+    name: Name
+    type: Annotated[GroupType, Reason("invalid_type")] = "squad"
+    capabilities: Capabilities = ()
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    invite: Annotated[tuple[AgentId, ...], Meta(max_length=MEMBERS_AT_MOST)] = ()
+
+
+class GroupFields(msgspec.Struct, kw_only=True):
+    """A group as everybody in its fleet sees it; the last two are there once it is dissolved.
+
+    `created_by` is an agent, or null for a group that administration made.
+    """
+
+    group_id: str
+    name: str
+    type: GroupType
+    capabilities: list[str]
+    status: Status
+    created_by: str | None
+    member_count: int
+    settings: dict[str, Any]
+    inserted_at: str
+    dissolved_at: str | UnsetType = UNSET
+    result: Any = UNSET
+
+
+class GroupReply(GroupFields, Reply):
+    """The group that was made."""
+
+
+class JoinGroup(Request):
+    group_id: GroupId
+
+
+class JoinedGroup(Reply):
+    group_id: str
+    joined: Literal[True] = True
+
+
+class LeaveGroup(Request):
+    group_id: GroupId
+
+
+class LeftGroup(Reply):
+    group_id: str
+    left: Literal[True] = True
+
+
+class SetRole(Request):
+    """A role for another member, or for oneself; a group can have several owners."""
+
+    group_id: GroupId
+    agent_id: AgentId
+    role: Annotated[Role, Reason("invalid_role")]
+
+
+class RoleSet(Reply):
+    group_id: str
+    agent_id: str
+    role: Role
+
+
+class DissolveGroup(Request):
+    """`result` is any JSON of at most 100 KB: what came of the group's work."""
+
+    group_id: GroupId
+    result: Any = None
+
+
+class DissolvedGroup(Reply):
+    group_id: str
+    dissolved: Literal[True] = True
+
+
+class SendGroupMessage(Request):
+    """`message` is any JSON of at most 100 KB; without it the whole payload is the message."""
+
+    group_id: GroupId
+    message: Any = UNSET
+
+
+class GroupMessageSent(Reply):
+    sent: Literal[True] = True
+
+
+class ListGroups(Request):
+    """Newest first. `cursor` is the `next_cursor` of the page before."""
+
+    status: Annotated[Status, Reason("invalid_status")] = "active"
+    type: Annotated[GroupType | None, Reason("invalid_type")] = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 200
+    cursor: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class GroupList(Reply):
+    """`next_cursor` is there when there are more groups."""
+
+    groups: list[GroupFields]
+    next_cursor: str | UnsetType = UNSET
+
+
+class ListMyGroups(Request):
+    """Has no fields."""
+
+
+class MyGroups(Reply):
+    """The active groups that the agent is a member of, newest first."""
+
+    groups: list[GroupFields]
+
+
+class ListMembers(Request):
+    group_id: GroupId
+
+
+class MemberFields(msgspec.Struct):
+    agent_id: str
+    role: Role
+    joined_at: str
+
+
+class Members(Reply):
+    """Who is longest in the group comes first."""
+
+    members: list[MemberFields]
+
+
+class Created(GroupFields, Push):
+    """A group was made."""
+
+    wire = "group:created"
+
+
+class MemberJoined(Push):
+    """An agent became a member."""
+
+    wire = "group:member_joined"
+
+    group_id: str
+    agent_id: str
+
+
+class MemberLeft(Push):
+    """An agent is no member any more."""
+
+    wire = "group:member_left"
+
+    group_id: str
+    agent_id: str
+
+
+class RoleChanged(Push):
+    """A member has another role: an owner gave it, or the last owner left and it was handed over."""
+
+    wire = "group:role_changed"
+
+    group_id: str
+    agent_id: str
+    role: Role
+    changed_by: str
+
+
+class Dissolved(Push):
+    """A group is over; `dissolved_by` is an agent, or `system` when the group was idle or empty."""
+
+    wire = "group:dissolved"
+
+    group_id: str
+    result: Any
+    dissolved_by: str
+
+
+class Invited(Push):
+    """You were made a member of a group; `invited_by` is null when it was administration."""
+
+    wire = "group:invite"
+
+    group_id: str
+    name: str
+    type: GroupType
+    invited_by: str | None
+
+
+class Sender(msgspec.Struct):
+    agent_id: str
+    name: str | None
+
+
+class GroupMessage(Push):
+    """A member wrote to its group."""
+
+    wire = "group:message"
+
+    message_id: str
+    group_id: str
+    sender: Sender = msgspec.field(name="from")
+    message: Any
+    timestamp: str
