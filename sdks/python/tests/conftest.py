@@ -65,6 +65,9 @@ async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[H
             yield fake
         return
     testkit = pytest.importorskip("ringforge_core.testkit.hub", reason="ringforge-core is not installed")
+    pytest.importorskip(
+        "ringforge_eventbus_local", reason="ringforge-eventbus-local, a hub's default bus, is not installed"
+    )
     async with testkit.running_hub(tmp_path) as running:
         port = urlsplit(running.websocket_url).port
         assert port is not None
