@@ -57,7 +57,7 @@ class PostgresDatabase(Database):
 
 
 class TaskWriter(Writer):
-    _queue: asyncio.Queue[Work | None]
+    _queue: asyncio.Queue[list[Work] | None]
 
     def __init__(
         self, engine: AsyncEngine, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]
@@ -70,18 +70,16 @@ class TaskWriter(Writer):
         self._task = asyncio.create_task(self._run(), name="ringforge-store-writer")
 
     async def close(self) -> None:
-        self._queue.put_nowait(None)
+        self._end()
         await self._task
 
     async def _run(self) -> None:
-        works: list[Work] = []
-        while self._accepting or works:
-            if not works:
-                self._add(await self._queue.get(), works)
-            self._take_waiting(works)
-            if works:
+        while self._accepting or self._waiting:
+            if not self._waiting:
+                self._add(await self._queue.get())
+            if works := self._next_works():
                 committed = await self._commit(works)
-                works = committed.deferred
+                self._put_back(committed.deferred)
                 self._deliver(committed)
 
     async def _commit(self, works: list[Work]) -> Committed:

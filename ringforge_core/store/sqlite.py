@@ -86,7 +86,7 @@ def configure(engine: sa.Engine, settings: StoreSettings, *, begin: str, pragmas
 
 
 class ThreadWriter(Writer):
-    _queue: SimpleQueue[Work | None]
+    _queue: SimpleQueue[list[Work] | None]
 
     def __init__(
         self, engine: sa.Engine, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]
@@ -102,18 +102,16 @@ class ThreadWriter(Writer):
         self._thread.start()
 
     async def close(self) -> None:
-        self._queue.put(None)
+        self._end()
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        works: list[Work] = []
-        while self._accepting or works:
-            if not works:
-                self._add(self._queue.get(), works)
-            self._take_waiting(works)
-            if works:
+        while self._accepting or self._waiting:
+            if not self._waiting:
+                self._add(self._queue.get())
+            if works := self._next_works():
                 committed = self._commit(works)
-                works = committed.deferred
+                self._put_back(committed.deferred)
                 self._loop.call_soon_threadsafe(self._deliver, committed)
         self._disconnect()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -22,11 +24,11 @@ Listener = Callable[[Sequence[Event]], None]
 
 
 class Queue(Protocol):
-    """What `queue.SimpleQueue` and `asyncio.Queue` have in common; None is the end."""
+    """What `queue.SimpleQueue` and `asyncio.Queue` have in common: the works of one tick each; None is the end."""
 
-    def qsize(self) -> int: ...
-    def put_nowait(self, item: Work | None, /) -> None: ...
-    def get_nowait(self) -> Work | None: ...
+    def empty(self) -> bool: ...
+    def put_nowait(self, item: list[Work] | None, /) -> None: ...
+    def get_nowait(self) -> list[Work] | None: ...
 
 
 class Writer(ABC):
@@ -39,6 +41,11 @@ class Writer(ABC):
         self._committer = Committer(idempotency)
         self._listeners = listeners
         self._accepting = True
+        self._gathered: list[Work] = []
+        self._waiting: deque[Work] = deque()
+        """What the writer has, but has not put into a commit yet."""
+        self._submitted = 0
+        self._taken = 0
 
     @abstractmethod
     async def start(self) -> None:
@@ -49,21 +56,43 @@ class Writer(ABC):
         """Commit what is queued, then end."""
 
     def submit(self, work: Work) -> None:
-        """Queue the work; raises `Backpressure` when the queue is full."""
-        if self._queue.qsize() >= self._settings.queue_size:
+        """Queue the work; raises `Backpressure` when the queue is full.
+
+        The works of one tick of the loop are handed over together: the first of them would have a commit to itself else.
+        """
+        if self._submitted - self._taken >= self._settings.queue_size:
             raise Backpressure("Too many changes wait for the database.")
-        self._queue.put_nowait(work)
+        self._submitted += 1
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._gathered.append(work)
 
-    def _take_waiting(self, works: list[Work]) -> None:
-        """Add what waits in the queue, up to the size of a commit."""
-        while self._accepting and len(works) < self._settings.commit_size and self._queue.qsize():
-            self._add(self._queue.get_nowait(), works)
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self._queue.put_nowait(gathered)
 
-    def _add(self, work: Work | None, works: list[Work]) -> None:
-        if work is None:
+    def _end(self) -> None:
+        self._hand_over()
+        self._queue.put_nowait(None)
+
+    def _add(self, works: list[Work] | None) -> None:
+        if works is None:
             self._accepting = False
-        elif not work.future.cancelled():
-            works.append(work)
+        else:
+            self._waiting.extend(works)
+
+    def _next_works(self) -> list[Work]:
+        """What the next commit takes of what waits, without those whose callers have gone."""
+        while self._accepting and len(self._waiting) < self._settings.commit_size and not self._queue.empty():
+            self._add(self._queue.get_nowait())
+        works = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._settings.commit_size))]
+        self._taken += len(works)
+        return [work for work in works if not work.future.cancelled()]
+
+    def _put_back(self, deferred: Sequence[Work]) -> None:
+        self._waiting.extendleft(reversed(deferred))
+        self._taken -= len(deferred)
 
     def _deliver(self, committed: Committed) -> None:
         """On the event loop, once per commit: events first, so that no caller resumes before they are on their way."""
