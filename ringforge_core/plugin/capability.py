@@ -8,7 +8,8 @@
             '''Say it back to the fleet.'''
 
 From the declaration the core derives decoding and validation, errors, idempotency, metrics and the AsyncAPI document.
-A plain `def` is answered at once; an `async def` may wait. The events of one channel run one after another.
+A plain `def` is answered at once; an `async def` may wait. A plain `def` that must wait after all returns a coroutine.
+The events of one channel run one after another.
 """
 
 from __future__ import annotations
@@ -99,17 +100,19 @@ class EventDeclaration(msgspec.Struct, frozen=True):
 
 
 def event(
-    name: str, *, counts: str | None = None, rate: str | None = None, idempotent: bool = False
-) -> Callable[[Method], Method]:
+    name: str, *, counts: str | None = None, rate: str | None = None, idempotent: bool = False,
+    reply: type[Reply] | None = None,
+) -> Callable[[Method], Method]:  # fmt: skip
     """Declare a method as the handler of the wire event `name`.
 
     `counts` is the quota that one accepted call uses up, `rate` a limit per agent such as `"50/minute"`,
-    `idempotent` offers `_idempotency_key` to the client.
+    `idempotent` offers `_idempotency_key` to the client. `reply` is for a method that returns its reply already encoded,
+    as `msgspec.Raw`; else the reply is what the method is annotated to return.
     """
 
     def note(method: Method) -> Method:
         method.__ringforge_event__ = {  # type: ignore[attr-defined]  # a note on the function, read by declarations()
-            "name": name, "counts": counts, "rate": rate, "idempotent": idempotent,
+            "name": name, "counts": counts, "rate": rate, "idempotent": idempotent, "reply": reply,
         }  # fmt: skip
         return method
 
@@ -163,16 +166,15 @@ class Capability(Generic[Settings]):
 def _declare(owner: type[Capability[Any]], method: str, note: dict[str, Any]) -> EventDeclaration:
     function = getattr(owner, method)
     hints = get_type_hints(function)
-    request, reply = hints.get("request"), hints.get("return")
+    request, reply = hints.get("request"), note["reply"] or hints.get("return")
     if not (isinstance(request, type) and issubclass(request, Request)):
         raise PluginError(
             f"{owner.__name__}.{method} ({note['name']}) must take `request`, a subclass of Request.",
             fix="Write the handler as `async def handler(self, call: Call, request: MyRequest) -> MyReply`.",
         )
-    return EventDeclaration(
-        method=method,
-        request=request,
-        reply=reply if isinstance(reply, type) and issubclass(reply, Reply) else None,
-        summary=" ".join((function.__doc__ or "").split()),
-        **note,
-    )
+    declared = {
+        "request": request,
+        "reply": reply if isinstance(reply, type) and issubclass(reply, Reply) else None,
+        "summary": " ".join((function.__doc__ or "").split()),
+    }
+    return EventDeclaration(**{"method": method, **note, **declared})

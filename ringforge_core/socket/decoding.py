@@ -28,6 +28,7 @@ class _Wrapper(msgspec.Struct):
 
 
 _wrapper = msgspec.json.Decoder(_Wrapper)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def unwrap(payload: msgspec.Raw) -> tuple[msgspec.Raw, str | None]:

@@ -1,17 +1,18 @@
 """From a frame to the declared event, and back to a reply.
 
-The events of a channel run one after another. A plain `def` is answered within the same tick, an `async def` runs as a
-task that the dispatcher owns; what comes meanwhile waits in the channel. Nothing that a client sends ends a channel.
+The events of a channel run one after another. What a handler returns is answered within the same tick; a coroutine, which
+an `async def` always returns, runs as a task that the dispatcher owns, and what comes meanwhile waits in the channel.
+Nothing that a client sends ends a channel.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import inspect
 import secrets
 from collections.abc import Callable, Iterable
 from time import perf_counter
+from types import CoroutineType
 from typing import Any
 
 import msgspec
@@ -35,12 +36,11 @@ log = structlog.get_logger(__name__)
 class BoundEvent:
     """A declaration with the capability instance that handles it."""
 
-    __slots__ = ("declaration", "decode", "handle", "is_async", "measure")
+    __slots__ = ("declaration", "decode", "handle", "measure")
 
     def __init__(self, declaration: EventDeclaration, capability: Capability[Any], measure: EventMeasure) -> None:
         self.declaration = declaration
         self.handle: Callable[[Call, Any], Any] = getattr(capability, declaration.method)
-        self.is_async = inspect.iscoroutinefunction(self.handle)
         self.decode = RequestDecoder(declaration.request)
         self.measure = measure
 
@@ -101,14 +101,13 @@ class Dispatcher:
         started = perf_counter()
         try:
             call, request = _prepare(channel, frame, event)
-            if not event.is_async:
-                return self._finish(channel, frame, event, started, event.handle(call, request))
+            result = event.handle(call, request)
+            if type(result) is not CoroutineType:
+                return self._finish(channel, frame, event, started, result)
         except Exception as error:  # noqa: BLE001 — whatever a handler raises is answered, never the channel's end
             return _fail(channel, frame, event, error)
         channel.busy = True
-        task = asyncio.get_running_loop().create_task(
-            self._run(channel, frame, event, started, event.handle(call, request))
-        )
+        task = asyncio.get_running_loop().create_task(self._run(channel, frame, event, started, result))
         self._running[task] = started
         return None
 
