@@ -1,10 +1,12 @@
 """Who may be here: tenants, fleets, API keys and agents, from the bytes of a connect request to an `AgentSession`."""
 
+from ringforge_core.identity.actor import HUB, Actor
 from ringforge_core.identity.admission import Admission
+from ringforge_core.identity.agents import delete_agent
+from ringforge_core.identity.api_key import CreatedKey, KeyInfo, RotatedKey
 from ringforge_core.identity.bootstrap import Bootstrap, bootstrap, first_start
 from ringforge_core.identity.claim import AgentClaim
 from ringforge_core.identity.credentials import NOTHING, Credentials, parse_connect, parse_join_credentials
-from ringforge_core.identity.deletion import delete_agent
 from ringforge_core.identity.description import KeyDescription, describe_key
 from ringforge_core.identity.ids import (
     KeyKind,
@@ -18,13 +20,15 @@ from ringforge_core.identity.ids import (
     new_uuid,
     now,
 )
-from ringforge_core.identity.keys import CreatedKey, KeyInfo, Keys
+from ringforge_core.identity.keys import Keys
 from ringforge_core.identity.revocation import RevocationWatch
 from ringforge_core.identity.sessions import Sessions
 from ringforge_core.identity.verified_keys import KeyHolder
 
 __all__ = [
+    "HUB",
     "NOTHING",
+    "Actor",
     "Admission",
     "AgentClaim",
     "Bootstrap",
@@ -36,6 +40,7 @@ __all__ = [
     "KeyKind",
     "Keys",
     "RevocationWatch",
+    "RotatedKey",
     "Sessions",
     "bootstrap",
     "delete_agent",

@@ -22,6 +22,7 @@ tenants = sa.Table(
     sa.Column("suspended_at", Instant, index=True),
     sa.Column("inserted_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("require_key_proof", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 fleets = sa.Table(
@@ -80,6 +81,8 @@ agents = sa.Table(
     sa.Column("registered_via_key_id", sa.Text, sa.ForeignKey("api_keys.id", ondelete="SET NULL"), index=True),
     sa.Column("inserted_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("fleet_admin", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("moved_at", Instant, index=True),
     # No action, not RESTRICT: a fleet with agents stays, yet its tenant can still be deleted as a whole.
     sa.ForeignKeyConstraint(["tenant_id", "fleet_id"], ["fleets.tenant_id", "fleets.id"]),
     sa.UniqueConstraint("fleet_id", "name"),  # nulls are distinct: a fleet has any number of nameless agents
@@ -93,6 +96,29 @@ deleted_agents = sa.Table(
     sa.Column("agent_id", sa.Text, primary_key=True),
     sa.Column("deleted_at", Instant, nullable=False, index=True),
     comment="so that every node closes the connections of a deleted agent",
+)
+
+challenges = sa.Table(
+    "challenges",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("agent_id", sa.Text, nullable=False),
+    sa.Column("nonce", sa.LargeBinary, nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("issued_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+    sa.ForeignKeyConstraint(["tenant_id", "agent_id"], ["agents.tenant_id", "agents.agent_id"], ondelete="CASCADE"),
+    sa.Index(None, "tenant_id", "agent_id"),
+)
+
+deleted_fleets = sa.Table(
+    "deleted_fleets",
+    metadata,
+    sa.Column("tenant_id", sa.Text, sa.ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("fleet_id", sa.Text, primary_key=True),
+    sa.Column("deleted_at", Instant, nullable=False),
+    comment="whose memory, queues and events are still to be purged",
 )
 
 agent_sessions = sa.Table(

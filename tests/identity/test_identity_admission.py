@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringforge_core.errors import InvalidPayload, NotFound, RingforgeError, Unauthenticated
 from ringforge_core.identity import (
+    HUB,
     Admission,
     AgentClaim,
     Bootstrap,
@@ -141,9 +142,9 @@ async def test_a_deleted_agent_is_gone_and_its_name_is_free(
     store: Store, admission: Admission, acme: Bootstrap, globex: Bootstrap
 ) -> None:
     session = await register(admission, acme, name="scout")
-    assert isinstance(await refusal(delete_agent(store, globex.tenant_id, session.agent_id)), NotFound)
-    await delete_agent(store, acme.tenant_id, session.agent_id)
-    assert isinstance(await refusal(delete_agent(store, acme.tenant_id, session.agent_id)), NotFound)
+    assert isinstance(await refusal(delete_agent(store, globex.tenant_id, session.agent_id, actor=HUB)), NotFound)
+    await delete_agent(store, acme.tenant_id, session.agent_id, actor=HUB)
+    assert isinstance(await refusal(delete_agent(store, acme.tenant_id, session.agent_id, actor=HUB)), NotFound)
     assert (await refusal(resume(admission, acme.agent_key, session.agent_id))).reason == "invalid_agent"
     assert (await register(admission, acme, name="scout")).agent_id != session.agent_id
 

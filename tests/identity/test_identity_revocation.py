@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ringforge_core.identity import (
+    HUB,
     Admission,
     AgentClaim,
     Bootstrap,
@@ -93,7 +94,7 @@ async def test_d27_deleted_and_disabled_agents_and_suspended_tenants_are_told(
     told: Told, store: Store, acme: Bootstrap, globex: Bootstrap
 ) -> None:
     deleted, disabled, kept = [await admit(store, acme, name) for name in ("deleted", "disabled", "kept")]
-    await delete_agent(store, acme.tenant_id, deleted.agent_id)
+    await delete_agent(store, acme.tenant_id, deleted.agent_id, actor=HUB)
     await store.apply(run, agents.update().where(agents.c.agent_id == disabled.agent_id).values(disabled_at=now()))
     await store.apply(run, tenants.update().where(tenants.c.id == globex.tenant_id).values(suspended_at=now()))
     await told.until(lambda: bool(told.tenants) and len(told.agents) == 2)

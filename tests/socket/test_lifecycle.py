@@ -10,7 +10,7 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from ringforge_core.identity import Keys, delete_agent
+from ringforge_core.identity import HUB, Keys, delete_agent
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
@@ -67,7 +67,7 @@ async def test_d27_a_deleted_agent_loses_its_sockets(hub: TestHub) -> None:
     async with client(hub, "doomed") as doomed:
         agent_id = (await doomed.join())["agent_id"]
         async with asyncio.timeout(5):
-            await delete_agent(hub.hub.store, hub.keys.tenant_id, agent_id)
+            await delete_agent(hub.hub.store, hub.keys.tenant_id, agent_id, actor=HUB)
             assert (await doomed.expect_close())[0] == 1008
 
 
