@@ -7,7 +7,8 @@ One writer commits for all who wait (`commit`, `writer`), numbers the events of 
 of idempotency keys (`once`); reads go to a pool of their own (`replay`).
 """
 
+from ringforge_core.store.bookkeeping import Bookkeeping
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.store import SqlStore
 
-__all__ = ["SqlStore", "StoreSettings"]
+__all__ = ["Bookkeeping", "SqlStore", "StoreSettings"]

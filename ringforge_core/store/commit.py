@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ringforge_core.errors import LimitReached, PluginError, RingforgeError, Unavailable
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import AuditEntry, Charge, Rows
+from ringforge_core.store.bookkeeping import Account, Bookkeeping, admit, give_back
 from ringforge_core.store.failures import is_outage, translated
 from ringforge_core.store.log import record
 from ringforge_core.store.once import Idempotency
@@ -24,14 +25,17 @@ class OutcomeUnknown(Unavailable):
 
 
 class SqlTransaction:
-    """The `Transaction` of both databases: a synchronous connection, and the events appended so far."""
+    """The `Transaction` of both databases: a synchronous connection, and what is to be written before the commit."""
 
-    __slots__ = ("_connection", "_prepared", "appended")
+    __slots__ = ("_bookkeeping", "_connection", "_prepared", "account", "appended", "entries")
 
-    def __init__(self, connection: sa.Connection, prepared: PreparedStatements) -> None:
+    def __init__(self, connection: sa.Connection, prepared: PreparedStatements, bookkeeping: Bookkeeping) -> None:
         self._connection = connection
         self._prepared = prepared
+        self._bookkeeping = bookkeeping
+        self.account: Account | None = None
         self.appended: list[Event] = []
+        self.entries: list[AuditEntry] = []
 
     def execute(self, statement: sa.Executable, rows: Rows | Mapping[str, Any] | None = None) -> sa.CursorResult[Any]:
         if rows and not isinstance(rows, Mapping):
@@ -42,17 +46,32 @@ class SqlTransaction:
         self.appended.append(event)
 
     def charge(self, charge: Charge) -> LimitReached | None:
-        return None
+        account = self.open_account()
+        return None if account is None else account.charge(charge)
 
     def audit(self, entry: AuditEntry) -> None:
-        return None
+        self.entries.append(entry)
+
+    def open_account(self) -> Account | None:
+        if self.account is None and self._bookkeeping.quotas is not None:
+            self.account = self._bookkeeping.quotas.open(self)
+        return self.account
+
+    def finish(self) -> list[Event]:
+        """Settle the account, enter the audit entries, and write the events; returns these numbered."""
+        if self.account is not None:
+            self.account.settle()
+        if self.entries and self._bookkeeping.audit is not None:
+            self._bookkeeping.audit.enter(self, self.entries)
+        return record(self, self.appended)
 
 
 class Committer:
     """Runs the commits of one writer, one after another."""
 
-    def __init__(self, idempotency: Idempotency) -> None:
+    def __init__(self, idempotency: Idempotency, bookkeeping: Bookkeeping) -> None:
         self._idempotency = idempotency
+        self._bookkeeping = bookkeeping
         self._prepared = PreparedStatements()
 
     def commit(self, connection: sa.Connection, works: Sequence[Work]) -> Committed:
@@ -68,7 +87,7 @@ class Committer:
         return self._attempt(connection, works, isolated=True)  # a second time, as savepoints cost those who need none
 
     def _attempt(self, connection: sa.Connection, works: Sequence[Work], *, isolated: bool) -> Committed:
-        batch = _Batch(connection, self._prepared, self._idempotency)
+        batch = _Batch(connection, self._prepared, self._idempotency, self._bookkeeping)
         transaction = connection.begin()
         try:
             batch.run(works, isolated=isolated)
@@ -85,26 +104,30 @@ class Committer:
 class _Batch:
     """The works of one commit while they run."""
 
-    def __init__(self, connection: sa.Connection, prepared: PreparedStatements, idempotency: Idempotency) -> None:
+    def __init__(
+        self, connection: sa.Connection, prepared: PreparedStatements, idempotency: Idempotency, bookkeeping: Bookkeeping
+    ) -> None:
         self._connection = connection
         self._prepared = prepared
         self._idempotency = idempotency
+        self._bookkeeping = bookkeeping
         self.events: list[Event] = []
-        self.deferred: Sequence[Work] = ()
+        self.deferred: list[Work] = []
 
     def run(self, works: Sequence[Work], *, isolated: bool) -> None:
-        fresh, self.deferred = self._idempotency.claim(self._transaction(), works)
+        fresh, copies = self._idempotency.claim(self._transaction(), works)
+        self.deferred += copies
         if isolated:
             self._settle(fresh)
         else:
-            self.events = self._execute(fresh)
+            self._keep(*self._execute(fresh))
 
     def _settle(self, works: Sequence[Work], depth: int = 0) -> None:
         """Run the works behind a savepoint; halve a failing lot until only the culprit is left with its error."""
         savepoint = f"works_{depth}"
         self._connection.exec_driver_sql(f"SAVEPOINT {savepoint}")  # a fraction of what begin_nested() costs
         try:
-            events = self._execute(works)
+            executed = self._execute(works)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -117,11 +140,18 @@ class _Batch:
             self._settle(works[middle:], depth + 1)
         else:
             self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {savepoint}")
-            self.events += events
+            self._keep(*executed)
 
-    def _execute(self, works: Sequence[Work]) -> list[Event]:
+    def _keep(self, events: list[Event], again: list[Work]) -> None:
+        self.events += events
+        self.deferred += again
+
+    def _execute(self, works: Sequence[Work]) -> tuple[list[Event], list[Work]]:
+        """Run the works; returns their events, and the works that must be tried again in the next commit."""
         transaction = self._transaction()
-        for write, group in groupby(works, key=attrgetter("write")):
+        account = transaction.open_account() if any(work.charges for work in works) else None
+        admitted = works if account is None else admit(account, works)
+        for write, group in groupby(admitted, key=attrgetter("write")):
             members = list(group)
             results = write(transaction, [work.command for work in members])
             if len(results) != len(members):
@@ -129,8 +159,9 @@ class _Batch:
             for work, result in zip(members, results, strict=True):
                 work.result = result
                 work.error = result if isinstance(result, RingforgeError) else None
-        self._idempotency.keep(transaction, works)
-        return record(transaction, transaction.appended)
+        again = [] if account is None else give_back(account, works, admitted)
+        self._idempotency.keep(transaction, admitted)
+        return transaction.finish(), again
 
     def _transaction(self) -> SqlTransaction:
-        return SqlTransaction(self._connection, self._prepared)
+        return SqlTransaction(self._connection, self._prepared, self._bookkeeping)

@@ -10,8 +10,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ringforge_core.store.commit import Committer
 from ringforge_core.store.failures import is_lost, translated
-from ringforge_core.store.once import Idempotency
 from ringforge_core.store.writer import Listener, Writer
 
 Found = TypeVar("Found")
@@ -36,7 +36,7 @@ class Database(ABC):
         """Claim, migrate, and make the engines. Leaves nothing open when it raises."""
 
     @abstractmethod
-    def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
+    def writer(self, committer: Committer, listeners: Sequence[Listener]) -> Writer:
         """The one that commits."""
 
     @abstractmethod

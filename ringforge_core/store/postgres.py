@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from ringforge_core.store.commit import Committer
 from ringforge_core.store.database import FAST_JSON, Database
 from ringforge_core.store.failures import is_lost, is_lost_race, translated
 from ringforge_core.store.migrate import migrate
-from ringforge_core.store.once import Idempotency
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
 from ringforge_core.store.writer import Listener, Writer, failed
@@ -48,8 +48,8 @@ class PostgresDatabase(Database):
             await self.close()
             raise translated(error) from error
 
-    def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
-        return TaskWriter(self._write_engine, self._settings, idempotency, listeners)
+    def writer(self, committer: Committer, listeners: Sequence[Listener]) -> Writer:
+        return TaskWriter(self._write_engine, self._settings, committer, listeners)
 
     async def close(self) -> None:
         await self.readers.dispose()
@@ -60,9 +60,9 @@ class TaskWriter(Writer):
     _queue: asyncio.Queue[list[Work] | None]
 
     def __init__(
-        self, engine: AsyncEngine, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]
+        self, engine: AsyncEngine, settings: StoreSettings, committer: Committer, listeners: Sequence[Listener]
     ) -> None:
-        super().__init__(settings, idempotency, listeners)
+        super().__init__(settings, committer, listeners)
         self._engine = engine
         self._queue = asyncio.Queue()
 

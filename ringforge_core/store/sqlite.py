@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringforge_core.store import address
+from ringforge_core.store.commit import Committer
 from ringforge_core.store.database import FAST_JSON, Database
 from ringforge_core.store.failures import translated
 from ringforge_core.store.lock import FileLock
 from ringforge_core.store.migrate import migrate
-from ringforge_core.store.once import Idempotency
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
 from ringforge_core.store.writer import Listener, Writer, failed
@@ -58,8 +58,8 @@ class SqliteDatabase(Database):
             self._lock.release()
             raise translated(error) from error
 
-    def writer(self, idempotency: Idempotency, listeners: Sequence[Listener]) -> Writer:
-        return ThreadWriter(self._write_engine, self._settings, idempotency, listeners)
+    def writer(self, committer: Committer, listeners: Sequence[Listener]) -> Writer:
+        return ThreadWriter(self._write_engine, self._settings, committer, listeners)
 
     async def close(self) -> None:
         await self.readers.dispose()
@@ -89,9 +89,9 @@ class ThreadWriter(Writer):
     _queue: SimpleQueue[list[Work] | None]
 
     def __init__(
-        self, engine: sa.Engine, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]
+        self, engine: sa.Engine, settings: StoreSettings, committer: Committer, listeners: Sequence[Listener]
     ) -> None:
-        super().__init__(settings, idempotency, listeners)
+        super().__init__(settings, committer, listeners)
         self._engine = engine
         self._connection: sa.Connection | None = None
         self._queue = SimpleQueue()

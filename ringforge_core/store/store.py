@@ -14,6 +14,8 @@ from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Event, Replay, ReplayFilter
 from ringforge_core.ports.store import Charge, Command, FleetPosition, Once, Result, Store, Write
 from ringforge_core.store import address
+from ringforge_core.store.bookkeeping import Bookkeeping
+from ringforge_core.store.commit import Committer
 from ringforge_core.store.database import Database
 from ringforge_core.store.log import begin_logs
 from ringforge_core.store.once import Idempotency, forget_expired
@@ -29,12 +31,19 @@ Found = TypeVar("Found")
 
 
 class SqlStore(Store):
-    """`migrations` are the packages of the capabilities' own tables, see `Capability.migrations`."""
+    """`migrations` are the packages of the capabilities' own tables, see `Capability.migrations`.
 
-    def __init__(self, url: str, *, settings: StoreSettings | None = None, migrations: Sequence[str] = ()) -> None:
+    `bookkeeping` knows the quotas and the audit log; without it nothing is charged or entered.
+    """
+
+    def __init__(
+        self, url: str, *, settings: StoreSettings | None = None, migrations: Sequence[str] = (),
+        bookkeeping: Bookkeeping | None = None,
+    ) -> None:  # fmt: skip
         self._url = address.parse(url)
         self._settings = settings or StoreSettings(url=url)
         self._migrations = tuple(migrations)
+        self._bookkeeping = bookkeeping or Bookkeeping()
         self._listeners: list[Listener] = []
         self._database: Database | None = None
         self._writer: Writer | None = None
@@ -45,7 +54,7 @@ class SqlStore(Store):
         await opened.open(self._migrations, exclusive=exclusive)
         idempotency = Idempotency(opened.dialect, timedelta(seconds=self._settings.idempotency_seconds))
         self._database = opened
-        self._writer = opened.writer(idempotency, self._listeners)
+        self._writer = opened.writer(Committer(idempotency, self._bookkeeping), self._listeners)
         await self._writer.start()
         self._sweeper = asyncio.create_task(self._sweep(), name="ringforge-store-sweeper")
 

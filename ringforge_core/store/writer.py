@@ -14,7 +14,6 @@ from ringforge_core.errors import Backpressure
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.store.commit import Committer
 from ringforge_core.store.failures import translated
-from ringforge_core.store.once import Idempotency
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.work import Committed, Work
 
@@ -36,9 +35,9 @@ class Writer(ABC):
 
     _queue: Queue
 
-    def __init__(self, settings: StoreSettings, idempotency: Idempotency, listeners: Sequence[Listener]) -> None:
+    def __init__(self, settings: StoreSettings, committer: Committer, listeners: Sequence[Listener]) -> None:
         self._settings = settings
-        self._committer = Committer(idempotency)
+        self._committer = committer
         self._listeners = listeners
         self._accepting = True
         self._gathered: list[Work] = []

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+import ringforge_core.audit.tables
 import ringforge_core.identity.tables
+import ringforge_core.limits.tables
 import ringforge_core.store.tables
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.schema import metadata
@@ -19,7 +21,12 @@ from ringforge_core.testkit.postgres import PostgresServer
 
 CORE = [
     table
-    for module in (ringforge_core.identity.tables, ringforge_core.store.tables)
+    for module in (
+        ringforge_core.audit.tables,
+        ringforge_core.identity.tables,
+        ringforge_core.limits.tables,
+        ringforge_core.store.tables,
+    )
     for table in vars(module).values()
     if isinstance(table, sa.Table)
 ]

@@ -18,7 +18,12 @@ def upgrade() -> None:
         sa.Column("resource", sa.Text, primary_key=True),
         sa.Column("window", sa.Text, primary_key=True, comment="the UTC date of a daily resource, otherwise empty"),
         sa.Column("used", sa.BigInteger, nullable=False),
-        sa.Column("warned", sa.Integer, nullable=False, comment="the highest percentage that the tenant was told of"),
+        sa.Column(
+            "warned",
+            sa.Integer,
+            nullable=False,
+            comment="bits of what was told: 80 %, 95 %, refused",
+        ),
     )
     op.create_table(
         "audit_logs",

@@ -1,0 +1,79 @@
+"""The plans, as data: what a tenant may use. Source: wire protocol 6.3 and 6.5. `[limits.<plan>]` overrides any number."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from ringforge_core.limits.rates import OFF, parse_rates
+
+RESOURCES = ("connected_agents", "messages_today", "memory_entries", "fleets", "storage_bytes")
+DAILY = frozenset({"messages_today"})
+"""These begin anew at 00:00 UTC; of the others a tenant has what it has."""
+
+Quota = int | Literal["unlimited"]
+
+
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Quotas are numbers or "unlimited"; rates are texts such as "600/minute; 60/second" (both hold) or "off"."""
+
+    connected_agents: Annotated[Quota, Meta(description="Distinct agents that are connected at once.")] = "unlimited"
+    messages_today: Annotated[Quota, Meta(description="Accepted messages a day, from 00:00 UTC.")] = "unlimited"
+    memory_entries: Annotated[Quota, Meta(description="Live entries in the memories of all fleets.")] = "unlimited"
+    fleets: Annotated[Quota, Meta(description="Fleets.")] = "unlimited"
+    storage_bytes: Annotated[Quota, Meta(description="Bytes of stored files.")] = "unlimited"
+    agent_rate: Annotated[str, Meta(description="Events of any kind that one agent may send.")] = OFF
+    key_rate: Annotated[str, Meta(description="HTTP requests with one API key.")] = OFF
+    address_rate: Annotated[str, Meta(description="Connects and joins from one address.")] = OFF
+    event_rates: Annotated[
+        Literal["declared", "off"],
+        Meta(description='"declared": each event\'s own rate per agent holds, see the AsyncAPI document.'),
+    ] = "off"
+    rate_of: Annotated[
+        dict[str, str],
+        Meta(description='Rates of single events instead of the declared ones: {"memory:set" = "200/minute"}.'),
+    ] = {}
+
+    def __post_init__(self) -> None:
+        for resource in RESOURCES:
+            quota = getattr(self, resource)
+            if quota != "unlimited" and quota < 0:
+                raise ValueError(f'{resource}: expected 0 or more, or "unlimited"')
+        for name in ("agent_rate", "key_rate", "address_rate"):
+            _check_rate(name, getattr(self, name))
+        for rate in self.rate_of.values():
+            _check_rate("rate_of", rate)
+
+    def limit(self, resource: str) -> int | None:
+        """The quota of a resource; None when it is unlimited."""
+        quota: Quota = getattr(self, resource)
+        return None if quota == "unlimited" else quota
+
+
+def _check_rate(name: str, rate: str) -> None:
+    try:
+        parse_rates(rate)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _rated(*, connected_agents: Quota, messages: Quota, memory: Quota, fleets: Quota, storage: Quota) -> Plan:
+    """A plan of the table of 6.3, with the rates of 6.5, which are the same for all of them."""
+    return Plan(
+        connected_agents=connected_agents, messages_today=messages, memory_entries=memory, fleets=fleets,
+        storage_bytes=storage, agent_rate="600/minute; 60/second", key_rate="60/minute", address_rate="30/minute",
+        event_rates="declared",
+    )  # fmt: skip
+
+
+_GIB = 1024**3
+
+FREE = _rated(connected_agents=10, messages=50_000, memory=5_000, fleets=1, storage=_GIB)
+PRO = _rated(connected_agents=100, messages=500_000, memory=100_000, fleets=5, storage=25 * _GIB)
+SCALE = _rated(connected_agents=1_000, messages=5_000_000, memory=1_000_000, fleets=25, storage=250 * _GIB)
+ENTERPRISE = _rated(
+    connected_agents="unlimited", messages="unlimited", memory="unlimited", fleets="unlimited", storage="unlimited"
+)
+UNLIMITED = Plan()
+"""For who runs the hub himself."""
