@@ -1,0 +1,11 @@
+"""Who did what, when, from where: written with the deed, chained so that a changed or missing row is found.
+
+chain.py    what is hashed, and how
+trail.py    the writer's side
+log.py      reading, and `verify`
+"""
+
+from ringforge_core.audit.log import Entry, Fault, Verified, read_entries, verify
+from ringforge_core.audit.trail import AuditTrail
+
+__all__ = ["AuditTrail", "Entry", "Fault", "Verified", "read_entries", "verify"]

@@ -27,19 +27,19 @@ Key = tuple[str, str]
 
 _TENANTS: sa.BindParameter[Any] = sa.bindparam("tenant_ids", expanding=True)
 _PLANS = sa.select(tenants.c.id, tenants.c.plan).where(tenants.c.id.in_(_TENANTS))
-_COUNTERS = (
+COUNTERS = (
     sa.select(quota_counters)
     .where(quota_counters.c.tenant_id.in_(_TENANTS), quota_counters.c.window.in_(["", sa.bindparam("today")]))
     .order_by(quota_counters.c.tenant_id, quota_counters.c.resource, quota_counters.c.window)  # one order: no deadlocks
 )
-_LOCKED_COUNTERS = _COUNTERS.with_for_update()
-_BEGIN = insert(quota_counters).on_conflict_do_nothing()
+_LOCKED = COUNTERS.with_for_update()
+BEGIN = insert(quota_counters).on_conflict_do_nothing()
 _insert = insert(quota_counters)
 _ADD = _insert.on_conflict_do_update(
     index_elements=["tenant_id", "resource", "window"],
     set_={"used": quota_counters.c.used + _insert.excluded.used, "warned": _insert.excluded.warned},
 )
-_MEASURED: Mapping[str, sa.Select[tuple[str, int]]] = {
+MEASURED: Mapping[str, sa.Select[tuple[str, int]]] = {
     "connected_agents": (
         sa.select(agent_sessions.c.tenant_id, sa.func.count(agent_sessions.c.agent_id.distinct()).label("used"))
         .where(agent_sessions.c.disconnected_at.is_(None), agent_sessions.c.tenant_id.in_(_TENANTS))
@@ -69,6 +69,10 @@ class Quotas:
     def open(self, transaction: Transaction) -> Account:
         """The quotas as this transaction uses them up."""
         return Account(transaction, self.settings, self._clock())
+
+    def today(self) -> str:
+        """The window of a daily quota."""
+        return self._clock().date().isoformat()
 
 
 class Account:
@@ -129,17 +133,17 @@ class Account:
         rows = self._read(values)
         if missing := sorted(wanted - rows.keys()):
             begun = [self._key(*key) | {"used": 0, "warned": 0} for key in missing]
-            self._transaction.execute(_BEGIN, begun)
+            self._transaction.execute(BEGIN, begun)
             rows = self._read(values)  # once more: another hub may have begun them, and used something
-        measured = self._measure({resource for _, resource in wanted} & _MEASURED.keys(), values)
+        measured = self._measure({resource for _, resource in wanted} & MEASURED.keys(), values)
         for tenant_id, resource in wanted:
             used, told = rows[tenant_id, resource]
-            if resource in _MEASURED:
+            if resource in MEASURED:
                 used = measured[resource].get(tenant_id, 0)
             self._put(tenant_id, resource, used=used, told=told)
 
     def _read(self, values: Mapping[str, Any]) -> dict[Key, tuple[int, int]]:
-        found = self._transaction.execute(_LOCKED_COUNTERS, values)
+        found = self._transaction.execute(_LOCKED, values)
         return {
             (row.tenant_id, row.resource): (row.used, row.warned)
             for row in found
@@ -149,7 +153,7 @@ class Account:
     def _measure(self, resources: set[str], values: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         tenant_ids = {"tenant_ids": values["tenant_ids"]}
         return {
-            name: {row.tenant_id: row.used for row in self._transaction.execute(_MEASURED[name], tenant_ids)}
+            name: {row.tenant_id: row.used for row in self._transaction.execute(MEASURED[name], tenant_ids)}
             for name in resources
         }
 
@@ -165,7 +169,7 @@ class Account:
         return {"tenant_id": tenant_id, "resource": resource, "window": self._window(resource)}
 
     def _row(self, counter: Counter) -> dict[str, Any]:
-        added = 0 if counter.resource in _MEASURED else counter.added
+        added = 0 if counter.resource in MEASURED else counter.added
         return self._key(counter.tenant_id, counter.resource) | {"used": added, "warned": counter.told}
 
     def _warn(self, counter: Counter, news: Sequence[int]) -> None:
