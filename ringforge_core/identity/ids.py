@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Literal
@@ -23,9 +24,13 @@ def new_uuid() -> str:
 
 
 def new_id(prefix: str) -> str:
-    """`<prefix>_` and 128 random bits as hex grouped 8-4-4-4-12."""
-    digits = secrets.token_hex(16)
-    return f"{prefix}_{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    """`<prefix>_` and a UUID version 7 (RFC 9562, 5.7): the milliseconds since 1970, then 74 random bits.
+
+    Ids of one time are neighbours in an index: with random ones each new row dirties a page of its own.
+    """
+    since_1970, drawn = f"{time.time_ns() // 1_000_000:012x}", secrets.token_hex(10)
+    variant = "89ab"[int(drawn[3], 16) & 3]
+    return f"{prefix}_{since_1970[:8]}-{since_1970[8:]}-7{drawn[:3]}-{variant}{drawn[4:7]}-{drawn[7:19]}"
 
 
 def new_event_id() -> str:
@@ -61,7 +66,7 @@ def iso(at: datetime) -> str:
     """An aware instant as it stands on the wire: `2026-01-31T12:00:00.000001Z`."""
     if at.tzinfo is not UTC:
         at = at.astimezone(UTC)
-    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _base62(length: int) -> str:
