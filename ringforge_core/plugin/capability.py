@@ -55,6 +55,15 @@ class Member(Protocol):
     def push(self, push: Push) -> None:
         """Send to this channel only, after everything that was sent to it before."""
 
+    def send(self, event: str, payload: bytes) -> None:
+        """The same for a push that is encoded already."""
+
+    def unsent(self) -> int | None:
+        """The bytes that wait in this process for the channel's connection; None when that has ended.
+
+        0: the kernel has taken everything that was sent. Whether the peer has it, only the peer can say.
+        """
+
 
 class Call(msgspec.Struct, frozen=True):
     """One request in flight: who asks, on which channel; `once` and `charges` are to be handed to `Store.apply`."""
@@ -84,6 +93,10 @@ class Hub(Protocol):
     bus: EventBus
     pushes: Pushes
     node: str
+
+    @property
+    def capabilities(self) -> Sequence[Capability[Any]]:
+        """All that are in use, in the order of the TOML; complete once the first one is started."""
 
 
 class EventDeclaration(msgspec.Struct, frozen=True):

@@ -42,6 +42,13 @@ class Channel:
         if not self.closed:
             self.connection.send(push(self.join_ref, self.topic, event, payload))
 
+    def unsent(self) -> int | None:
+        """Bytes that wait for the tick's end or for the kernel; None when the channel or its connection has ended."""
+        connection = self.connection
+        if self.closed or not connection.opened:
+            return None
+        return sum(len(frame) for _, frame in connection.outbox) + connection.transport.buffered()
+
     def wait(self, frame: Frame) -> None:
         """Keep a message until the one in work is done."""
         if self.waiting is None:

@@ -1,0 +1,138 @@
+"""Claim what waits for an agent, so that nobody else pushes it, and give back what was not pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from ringforge_core.identity.ids import now
+from ringforge_core.mesh.inbox.put import Address
+from ringforge_core.mesh.inbox.tables import entries, letters
+from ringforge_core.ports.store import Transaction
+
+PAGE = 50
+"""Letters claimed at once for one agent: at most 5 MB of them are in memory."""
+
+_TAKE = entries.update().where(entries.c.position == sa.bindparam("of_position"))
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """`claimer` is about to push what waits for the agent, except `held`, which it is pushing already."""
+
+    address: Address
+    claimer: str
+    visibility: timedelta
+    held: frozenset[str]
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    message_id: str
+    push: str
+    body: bytes
+    attempt: int
+    ack: bool
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Letters that `claimer` will not push after all."""
+
+    address: Address
+    claimer: str
+    message_ids: tuple[str, ...]
+
+
+def claim(tx: Transaction, claims: Sequence[Claim]) -> list[list[Claimed]]:
+    """The oldest `PAGE` letters that wait for each agent and that nobody else has claimed, oldest first."""
+    at = now()
+    ready = _ready(tx, sorted({each.address for each in claims}), {each.claimer for each in claims}, at)
+    taken: set[int] = set()
+    picked: list[list[sa.Row[Any]]] = []
+    for each in claims:
+        rows = [row for row in ready.get(each.address, ()) if row.position not in taken and row.message_id not in each.held]
+        picked.append(rows[:PAGE])
+        taken.update(row.position for row in rows[:PAGE])
+    if not taken:
+        return [[] for _ in claims]
+    tx.execute(
+        _TAKE,
+        [
+            {"of_position": row.position, "attempts": row.attempts + 1, "claimed_by": each.claimer,
+             "claimed_until": at + each.visibility}
+            for each, rows in zip(claims, picked, strict=True)
+            for row in rows
+        ],
+    )  # fmt: skip
+    bodies = _bodies(tx, {row.message_id for rows in picked for row in rows})
+    return [
+        [Claimed(row.message_id, row.push, bodies[row.message_id], row.attempts + 1, row.ack) for row in rows]
+        for rows in picked
+    ]
+
+
+def release(tx: Transaction, releases: Sequence[Release]) -> list[None]:
+    for each in releases:
+        tx.execute(
+            _give_back().where(
+                _is(each.address), entries.c.message_id.in_(each.message_ids), entries.c.claimed_by == each.claimer
+            )
+        )
+    return [None] * len(releases)
+
+
+def release_node(tx: Transaction, nodes: Sequence[str]) -> list[None]:
+    """What these nodes had claimed before they started again."""
+    for node in nodes:
+        tx.execute(_give_back().where(entries.c.claimed_by.startswith(f"{node}/", autoescape=True)))
+    return [None] * len(nodes)
+
+
+def find_lapsed(connection: sa.Connection, at: datetime, limit: int) -> list[Address]:
+    """The agents for whom something was claimed by a node that did not push it in time."""
+    query = (
+        sa.select(entries.c.tenant_id, entries.c.fleet_id, entries.c.agent_id)
+        .where(entries.c.claimed_until <= at)
+        .distinct()
+        .limit(limit)
+    )
+    return [(row.tenant_id, row.fleet_id, row.agent_id) for row in connection.execute(query)]
+
+
+def _ready(
+    tx: Transaction, addresses: Sequence[Address], claimers: set[str], at: datetime
+) -> dict[Address, list[sa.Row[Any]]]:
+    """A claimer may claim its own again: what it has in work it names in `held`, better than any lease could."""
+    key = (entries.c.tenant_id, entries.c.fleet_id, entries.c.agent_id)
+    free = (
+        entries.c.claimed_until.is_(None),
+        entries.c.claimed_until <= at,
+        entries.c.claimed_by.in_(claimers),
+    )
+    query = (
+        sa.select(entries, letters.c.push, letters.c.ack)
+        .join(letters, letters.c.message_id == entries.c.message_id)
+        .where(sa.tuple_(*key).in_(addresses), letters.c.expires_at > at, sa.or_(*free))
+        .order_by(entries.c.position)
+        .with_for_update(of=entries)
+    )
+    ready: dict[Address, list[sa.Row[Any]]] = {}
+    for row in tx.execute(query):
+        ready.setdefault((row.tenant_id, row.fleet_id, row.agent_id), []).append(row)
+    return ready
+
+
+def _bodies(tx: Transaction, message_ids: set[str]) -> dict[str, bytes]:
+    query = sa.select(letters.c.message_id, letters.c.body).where(letters.c.message_id.in_(sorted(message_ids)))
+    return {row.message_id: row.body.encode() for row in tx.execute(query)}
+
+
+def _give_back() -> sa.Update:
+    return entries.update().values(claimed_by=None, claimed_until=None)
+
+
+def _is(address: Address) -> sa.ColumnElement[bool]:
+    tenant_id, fleet_id, agent_id = address
+    return sa.and_(entries.c.tenant_id == tenant_id, entries.c.fleet_id == fleet_id, entries.c.agent_id == agent_id)

@@ -1,0 +1,52 @@
+"""Letters, and a row for each agent that a letter still waits for."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from ringforge_core.plugin.schema import Instant
+
+revision = "0001_inbox"
+down_revision = None
+
+CLAIMED = sa.text("claimed_until IS NOT NULL")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "inbox_letters",
+        sa.Column("message_id", sa.Text, primary_key=True),
+        sa.Column("tenant_id", sa.Text, nullable=False),
+        sa.Column("fleet_id", sa.Text, nullable=False),
+        sa.Column("push", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False, comment="the push as it goes over the wire"),
+        sa.Column("size", sa.Integer, nullable=False, comment="bytes of the body"),
+        sa.Column("receipt_to", sa.Text, comment="the agent that is told what became of it"),
+        sa.Column("ack", sa.Boolean, nullable=False),
+        sa.Column("at", Instant, nullable=False),
+        sa.Column("expires_at", Instant, nullable=False, index=True),
+        sa.ForeignKeyConstraint(["tenant_id", "fleet_id"], ["fleets.tenant_id", "fleets.id"], ondelete="CASCADE"),
+    )
+    op.create_table(
+        "inbox_entries",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+        sa.Column("tenant_id", sa.Text, nullable=False),
+        sa.Column("fleet_id", sa.Text, nullable=False),
+        sa.Column("agent_id", sa.Text, nullable=False),
+        sa.Column("message_id", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("claimed_by", sa.Text, comment="<node>/<process>"),
+        sa.Column("claimed_until", Instant),
+        sa.ForeignKeyConstraint(["message_id"], ["inbox_letters.message_id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["tenant_id", "agent_id"], ["agents.tenant_id", "agents.agent_id"], ondelete="CASCADE"),
+        sa.UniqueConstraint("message_id", "agent_id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(None, "inbox_entries", ["tenant_id", "fleet_id", "agent_id", "position"])
+    op.create_index(None, "inbox_entries", ["claimed_until"], sqlite_where=CLAIMED, postgresql_where=CLAIMED)
+
+
+def downgrade() -> None:
+    op.drop_table("inbox_entries")
+    op.drop_table("inbox_letters")
