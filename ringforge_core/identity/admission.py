@@ -1,4 +1,4 @@
-"""From credentials to an agent that is in: verify the key, then find or make the agent."""
+"""From credentials to an agent that is in: verify the key or the signature, then find or make the agent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from ringforge_core.errors import Conflict, Unauthenticated
+from ringforge_core.identity.challenge_visits import ChallengeVisit, admit_challenged
+from ringforge_core.identity.challenges import match_challenge
 from ringforge_core.identity.claim import AgentClaim, parse_agent, parse_model
 from ringforge_core.identity.credentials import Credentials
 from ringforge_core.identity.ids import new_agent_id, new_uuid, now
@@ -49,26 +51,13 @@ class Admission:
         """
         mode = credentials.mode
         if mode == "challenge":
-            raise Unauthenticated(
-                "There is no such challenge.", reason="invalid_challenge", fix="Connect with an `api_key`."
-            )
+            return await self._prove(credentials, address)
         holder = await self._holder(credentials)
         if mode == "reconnect":
             agent = await self._reconnect(holder, credentials.agent_id or "")
         else:
             agent = await self._register(holder, credentials.agent or AgentClaim())
-        return AgentSession(
-            session_id=new_uuid(),
-            tenant_id=holder.tenant_id,
-            fleet_id=agent.fleet_id,
-            agent_id=agent.agent_id,
-            name=agent.name,
-            key_id=holder.key_id,
-            method="api_key",
-            framework=agent.framework,
-            capabilities=agent.capabilities,
-            address=address,
-        )
+        return _session(agent, holder.tenant_id, holder.key_id, method="api_key", address=address)
 
     async def update_profile(
         self,
@@ -111,6 +100,11 @@ class Admission:
             )
         return await self.check_key(credentials.api_key)
 
+    async def _prove(self, credentials: Credentials, address: str | None) -> AgentSession:
+        challenge = await match_challenge(self.store, credentials.agent_id or "", credentials.challenge_response or b"")
+        proven = await self.store.apply(admit_challenged, ChallengeVisit(challenge, now()))
+        return _session(proven.agent, challenge.tenant_id, proven.key_id, method="ed25519", address=address)
+
     async def _register(self, holder: KeyHolder, claim: AgentClaim) -> AdmittedAgent:
         registration = Registration(
             row_id=new_uuid(),
@@ -131,6 +125,21 @@ class Admission:
             at=now(),
         )
         return await self.store.apply(reconnect_agents, reconnection)
+
+
+def _session(agent: AdmittedAgent, tenant_id: str, key_id: str, *, method: str, address: str | None) -> AgentSession:
+    return AgentSession(
+        session_id=new_uuid(),
+        tenant_id=tenant_id,
+        fleet_id=agent.fleet_id,
+        agent_id=agent.agent_id,
+        name=agent.name,
+        key_id=key_id,
+        method=method,
+        framework=agent.framework,
+        capabilities=agent.capabilities,
+        address=address,
+    )
 
 
 def _differs(claim: AgentClaim, session: AgentSession) -> bool:

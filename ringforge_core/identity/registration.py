@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import sqlalchemy as sa
@@ -20,6 +20,8 @@ from ringforge_core.identity.claim import AgentClaim
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.identity.tables import agents
 from ringforge_core.ports.store import Transaction
+
+NO_CLAIM = AgentClaim()
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,15 @@ class Reconnection(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Identified(Protocol):
+    """Who comes back by its id."""
+
+    @property
+    def tenant_id(self) -> str: ...
+    @property
+    def agent_id(self) -> str: ...
+
+
 class AdmittedAgent(msgspec.Struct, frozen=True):
     """What is stored of the agent once it is in."""
 
@@ -60,9 +71,9 @@ def register_agents(transaction: Transaction, commands: Sequence[Registration]) 
         insert(agents).on_conflict_do_nothing(index_elements=["fleet_id", "name"]), sorted(rows, key=_lock_order)
     )
     stored = _find_named(transaction, commands)
-    visits = _Visits("registration")
+    visits = Visits("registration")
     results = [
-        visits.admit(stored.get((row["fleet_id"], row["name"]), row), command.at, command.claim)
+        visits.admit(stored.get((row["fleet_id"], row["name"]), row), command.at, command.claim, key_id=command.key_id)
         for command, row in zip(commands, rows, strict=True)
     ]
     visits.write(transaction)
@@ -71,27 +82,30 @@ def register_agents(transaction: Transaction, commands: Sequence[Registration]) 
 
 def reconnect_agents(transaction: Transaction, commands: Sequence[Reconnection]) -> list[AdmittedAgent | RingforgeError]:
     """An agent that is unknown, another tenant's or out of the key's reach gets one and the same refusal."""
-    visits = _Visits("reconnect")
-    found = _find_by_agent_id(transaction, commands)
+    visits = Visits("reconnect")
+    found = find_by_agent_id(transaction, commands)
     results: list[AdmittedAgent | RingforgeError] = []
     for command in commands:
         row = found.get((command.tenant_id, command.agent_id))
         if row is None or command.fleet_id not in (None, row["fleet_id"]):
             results.append(_unknown_agent())
         else:
-            results.append(visits.admit(row, command.at, AgentClaim()))
+            results.append(visits.admit(row, command.at))
     visits.write(transaction)
     return results
 
 
-class _Visits:
+class Visits:
     """The agents of one batch, each row changed by its visits in their order and written once for each."""
 
     def __init__(self, auth_mode: str) -> None:
         self._auth_mode = auth_mode
         self._updates: list[dict[str, Any]] = []
 
-    def admit(self, row: dict[str, Any], at: datetime, claim: AgentClaim) -> AdmittedAgent | RingforgeError:
+    def admit(
+        self, row: dict[str, Any], at: datetime, claim: AgentClaim = NO_CLAIM, *, key_id: str | None = None
+    ) -> AdmittedAgent | RingforgeError:
+        """`key_id` is the API key that the claim came with."""
         if row["disabled_at"] is not None:
             return _unknown_agent()
         if claim.framework is not None:
@@ -102,6 +116,7 @@ class _Visits:
             {
                 "row_id": row["id"],
                 "claimed_key": claim.public_key,
+                "claimed_with": key_id,
                 "seen_at": at,
                 "new_framework": row["framework"],
                 "new_capabilities": row["capabilities"],
@@ -116,12 +131,19 @@ class _Visits:
             transaction.execute(_UPDATE, sorted(self._updates, key=lambda update: update["row_id"]))
 
 
+_claimed_key = sa.bindparam("claimed_key", type_=sa.LargeBinary)
+# The API key that a public key came with answers for it: when that is revoked, the public key opens nothing either.
+_claims_first_key = sa.and_(agents.c.public_key.is_(None), _claimed_key.is_not(None))
+
 _UPDATE = (
     agents.update()
     .where(agents.c.id == sa.bindparam("row_id"))
     .values(
         # Only an agent without a public key takes one from an API key's claim; then it is the agent's own to change.
-        public_key=sa.func.coalesce(agents.c.public_key, sa.bindparam("claimed_key", type_=sa.LargeBinary)),
+        public_key=sa.func.coalesce(agents.c.public_key, _claimed_key),
+        registered_via_key_id=sa.case(
+            (_claims_first_key, sa.bindparam("claimed_with", type_=sa.Text)), else_=agents.c.registered_via_key_id
+        ),
         total_connections=agents.c.total_connections + 1,
         last_seen_at=sa.bindparam("seen_at"),
         framework=sa.bindparam("new_framework"),
@@ -140,6 +162,7 @@ _STORED = sa.select(
     agents.c.framework,
     agents.c.capabilities,
     agents.c.disabled_at,
+    agents.c.registered_via_key_id,
 )
 
 
@@ -189,7 +212,7 @@ def _find_named(transaction: Transaction, commands: Sequence[Registration]) -> d
     }
 
 
-def _find_by_agent_id(transaction: Transaction, commands: Sequence[Reconnection]) -> dict[tuple[str, str], dict[str, Any]]:
+def find_by_agent_id(transaction: Transaction, commands: Sequence[Identified]) -> dict[tuple[str, str], dict[str, Any]]:
     of_tenants = _STORED.where(agents.c.tenant_id.in_({command.tenant_id for command in commands}))
     rows = select_in(transaction, of_tenants, agents.c.agent_id, {command.agent_id for command in commands})
     return {(row["tenant_id"], row["agent_id"]): row for row in rows}
