@@ -17,6 +17,9 @@ _encoder = msgspec.json.Encoder()
 class Request(msgspec.Struct, kw_only=True):
     """Base of what an agent sends. Unknown fields are ignored; a null for a field that cannot be null counts as absent."""
 
+    whole: ClassVar[str | None] = None
+    """The field that takes the whole payload when it is absent or null; older clients leave its wrapping out."""
+
 
 class Reply(msgspec.Struct, kw_only=True):
     """Base of what the hub answers; `wire` is None for a bare object."""

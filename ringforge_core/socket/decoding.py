@@ -72,6 +72,7 @@ class RequestDecoder:
 
     def __init__(self, request: type[Request]) -> None:
         self._decode = msgspec.json.Decoder(request).decode
+        self._whole = request.whole
         info = msgspec.inspect.type_info(request)
         fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
         self._nullable = {field.encode_name for field in fields if _accepts_null(field.type)}
@@ -84,7 +85,11 @@ class RequestDecoder:
         try:
             request: Request = self._decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return self._tolerant(text)
+            request = self._tolerant(text)
+        if self._whole is not None and getattr(request, self._whole) is None:
+            whole = msgspec.json.decode(text)
+            whole.pop("_idempotency_key", None)
+            setattr(request, self._whole, whole)
         return request
 
     def _tolerant(self, text: msgspec.Raw) -> Request:

@@ -1,21 +1,39 @@
 """What administration does with squads and reads of them; the rules are those of the agents' own groups.
 
-The writes raise `RingforgeError`s: `NotFound` for what is not there or another tenant's, `Conflict` `name_taken`,
-`InvalidPayload` `fleet_mismatch` when squad and agent are in different fleets and `invalid` when the group is no squad.
-With `once`, a repeat returns the first result as `msgspec.Raw`.
+The writes raise `NotFound` for what is not there or another tenant's (`fleet_not_found`, `squad_not_found`,
+`agent_not_found`, `not_member`), `Conflict` `name_taken` or `group_dissolved`, `LimitReached` `group_full`, and
+`InvalidPayload`: `fleet_mismatch` when squad and agent are in different fleets, `invalid` when the group is no squad.
+A repeat with the same `once` returns the first result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from ringforge_core.mesh.groups.actor import Actor
-from ringforge_core.mesh.groups.messages import GroupType, Role, Status
-from ringforge_core.ports.store import Once, Store
+from ringforge_core.errors import InvalidPayload, NotFound, Refused
+from ringforge_core.identity.actor import Actor
+from ringforge_core.identity.ids import now
+from ringforge_core.identity.lookup import select_in
+from ringforge_core.identity.repeatable import apply_once
+from ringforge_core.identity.tables import fleets
+from ringforge_core.mesh.groups.changes import GroupChanges, decide_each, group_of, of_fleet
+from ringforge_core.mesh.groups.creation import Creation, make_groups
+from ringforge_core.mesh.groups.fleet_agents import fleets_of_agents
+from ringforge_core.mesh.groups.group import Group
+from ringforge_core.mesh.groups.membership import group_dissolved, put_in, take_out
+from ringforge_core.mesh.groups.messages import GroupType, Role, Status, parse_rules
+from ringforge_core.mesh.groups.queries import memberships
+from ringforge_core.mesh.groups.tables import group_members, groups
+from ringforge_core.ports.store import AuditEntry, Once, Store, Transaction
+
+Homes = dict[tuple[str, str], str]
+"""The fleet of each agent, by tenant and agent."""
 
 
 class Squad(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,44 +68,189 @@ class SquadOverview(Squad, frozen=True, kw_only=True):
     member_count: int
 
 
+class _Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent is to be put into a squad or taken out of it."""
+
+    tenant_id: str
+    squad_id: str
+    agent_id: str
+    actor: Actor
+    at: datetime
+
+
+_Decision = Callable[[GroupChanges, Homes, _Change], None]
+
+
 async def create_squad(
     store: Store,
-    actor: Actor,
+    tenant_id: str,
     fleet_id: str,
     *,
     name: str,
     capabilities: Sequence[str] = (),
     settings: dict[str, Any] | None = None,
+    actor: Actor,
     once: Once | None = None,
 ) -> Squad:
     """An empty squad; the first agent that is assigned to it, or joins it, is its owner. It stays when it is empty."""
-    raise NotImplementedError
+    creation = Creation(
+        tenant_id=tenant_id,
+        fleet_id=fleet_id,
+        actor=actor,
+        name=name,
+        type="squad",
+        capabilities=tuple(capabilities),
+        settings=settings or {},
+        rules=parse_rules(settings or {}),
+        invite=(),
+        at=now(),
+    )
+    return await apply_once(store, _create, creation, Squad, once=once)
 
 
 async def assign_agent(
-    store: Store, actor: Actor, squad_id: str, agent_id: str, *, once: Once | None = None
+    store: Store, tenant_id: str, squad_id: str, agent_id: str, *, actor: Actor, once: Once | None = None
 ) -> SquadAssignment:
-    """Make the agent a member; nothing changes when it is one."""
-    raise NotImplementedError
+    """Make the agent a member, which is also what it stays in other squads; nothing changes when it is one."""
+    change = _Change(tenant_id=tenant_id, squad_id=squad_id, agent_id=agent_id, actor=actor, at=now())
+    return await apply_once(store, _assign, change, SquadAssignment, once=once)
 
 
 async def remove_agent(
-    store: Store, actor: Actor, squad_id: str, agent_id: str, *, once: Once | None = None
+    store: Store, tenant_id: str, squad_id: str, agent_id: str, *, actor: Actor, once: Once | None = None
 ) -> SquadAssignment:
-    """Take the agent out; raises `NotFound` `not_member` when it is not in. The last owner's role is handed over."""
-    raise NotImplementedError
+    """Take the agent out. The last owner's role is handed over."""
+    change = _Change(tenant_id=tenant_id, squad_id=squad_id, agent_id=agent_id, actor=actor, at=now())
+    return await apply_once(store, _remove, change, SquadAssignment, once=once)
 
 
 def read_squads(connection: sa.Connection, tenant_id: str, fleet_id: str) -> list[SquadOverview]:
     """The fleet's active squads, newest first; for `Store.read`."""
-    raise NotImplementedError
-
-
-def count_squads(connection: sa.Connection, tenant_id: str) -> dict[str, int]:
-    """How many active squads each fleet of the tenant has; a fleet without is not in it. For `Store.read`."""
-    raise NotImplementedError
+    query = sa.select(groups).where(
+        groups.c.tenant_id == tenant_id,
+        groups.c.fleet_id == fleet_id,
+        groups.c.type == "squad",
+        groups.c.status == "active",
+    )
+    found = connection.execute(query.order_by(groups.c.inserted_at.desc(), groups.c.id)).mappings()
+    squads = [group_of(row) for row in found]
+    members = memberships(connection, tenant_id, [squad.id for squad in squads])
+    for squad in squads:
+        squad.members = members.get(squad.id, {})
+    return [_overview(squad) for squad in squads]
 
 
 def squads_of_agents(connection: sa.Connection, tenant_id: str, fleet_id: str) -> dict[str, str]:
     """The squad_id of each agent of the fleet that is in an active squad, the last one that it joined."""
-    raise NotImplementedError
+    rows = connection.execute(_in_squads(tenant_id).where(group_members.c.fleet_id == fleet_id))
+    return {row.agent_id: row.group_row_id for row in rows}
+
+
+def _create(tx: Transaction, commands: Sequence[Creation]) -> list[Squad | Refused]:
+    query = sa.select(fleets.c.tenant_id, fleets.c.id).where(fleets.c.tenant_id.in_({each.tenant_id for each in commands}))
+    rows = select_in(tx, query, fleets.c.id, {each.fleet_id for each in commands})
+    known = {(row["tenant_id"], row["id"]) for row in rows}
+    made = iter(make_groups(tx, [each for each in commands if (each.tenant_id, each.fleet_id) in known]))
+    results: list[Squad | Refused] = []
+    for command in commands:
+        group = next(made) if (command.tenant_id, command.fleet_id) in known else _no_such_fleet()
+        results.append(Squad(**_fields(group)) if isinstance(group, Group) else group)
+    return results
+
+
+def _assign(tx: Transaction, commands: Sequence[_Change]) -> list[SquadAssignment | Refused]:
+    return _change(tx, commands, _put_in)
+
+
+def _remove(tx: Transaction, commands: Sequence[_Change]) -> list[SquadAssignment | Refused]:
+    return _change(tx, commands, _take_out)
+
+
+def _change(tx: Transaction, commands: Sequence[_Change], decide: _Decision) -> list[SquadAssignment | Refused]:
+    changes = GroupChanges(tx)
+    changes.load_rows({each.tenant_id for each in commands}, {each.squad_id for each in commands})
+    homes = fleets_of_agents(tx, {(each.tenant_id, each.agent_id) for each in commands})
+    results = decide_each(partial(decide, changes, homes), commands)
+    changes.write()
+    return [
+        _assignment(tx, command, homes) if result is None else result
+        for command, result in zip(commands, results, strict=True)
+    ]
+
+
+def _put_in(changes: GroupChanges, homes: Homes, command: _Change) -> None:
+    squad = _squad(changes, homes, command)
+    if command.agent_id not in squad.members:
+        put_in(changes, squad, command.agent_id, at=command.at)
+        changes.tx.audit(_deed(command, squad, "group.member_added"))
+
+
+def _take_out(changes: GroupChanges, homes: Homes, command: _Change) -> None:
+    squad = _squad(changes, homes, command)
+    if command.agent_id not in squad.members:
+        raise NotFound("The agent is not in this squad.", reason="not_member", field="agent_id")
+    take_out(changes, squad, command.agent_id, at=command.at)
+    changes.tx.audit(_deed(command, squad, "group.member_removed"))
+
+
+def _squad(changes: GroupChanges, homes: Homes, command: _Change) -> Group:
+    """The squad, when it can be changed and the agent is of its fleet."""
+    squad = changes.find_row(command.tenant_id, command.squad_id)
+    if squad is None:
+        raise NotFound("The tenant has no such squad.", reason="squad_not_found", field="squad_id")
+    home = homes.get((command.tenant_id, command.agent_id))
+    if home is None:
+        raise NotFound("The tenant has no such agent.", reason="agent_not_found", field="agent_id")
+    if squad.type != "squad":
+        raise InvalidPayload(f"This group is a {squad.type}.", reason="invalid", field="squad_id", fix="Name a squad.")
+    if home != squad.fleet_id:
+        raise InvalidPayload(
+            "The squad and the agent are in different fleets.",
+            reason="fleet_mismatch",
+            field="agent_id",
+            fix="Move the agent to the squad's fleet first.",
+        )
+    if squad.status == "dissolved":
+        raise group_dissolved()
+    return squad
+
+
+def _assignment(tx: Transaction, command: _Change, homes: Homes) -> SquadAssignment:
+    rows = tx.execute(_in_squads(command.tenant_id).where(group_members.c.agent_id == command.agent_id)).all()
+    fleet_id = homes[command.tenant_id, command.agent_id]
+    return SquadAssignment(agent_id=command.agent_id, fleet_id=fleet_id, squad_id=rows[-1].group_row_id if rows else None)
+
+
+def _in_squads(tenant_id: str) -> sa.Select[Any]:
+    """Memberships in active squads, the last one that an agent joined last."""
+    return (
+        of_fleet([tenant_id])
+        .join(groups, groups.c.id == group_members.c.group_row_id)
+        .where(groups.c.type == "squad", groups.c.status == "active")
+    )
+
+
+def _deed(command: _Change, squad: Group, action: str) -> AuditEntry:
+    target = ("group", squad.group_id)
+    return command.actor.did(action, command.tenant_id, target=target, agent_id=command.agent_id)
+
+
+def _no_such_fleet() -> NotFound:
+    return NotFound("The tenant has no such fleet.", reason="fleet_not_found", field="fleet_id")
+
+
+def _fields(group: Group) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "group_id": group.group_id,
+        "name": group.name,
+        "type": group.type,
+        "fleet_id": group.fleet_id,
+        "capabilities": msgspec.json.decode(group.capabilities),
+        "status": group.status,
+    }
+
+
+def _overview(squad: Group) -> SquadOverview:
+    members = [SquadMember(agent_id=each.agent_id, role=each.role) for each in squad.members.values()]
+    return SquadOverview(**_fields(squad), agents=members, member_count=len(members))

@@ -135,12 +135,18 @@ class DissolvedGroup(Reply):
 class SendGroupMessage(Request):
     """`message` is any JSON of at most 100 KB; without it the whole payload is the message."""
 
+    whole = "message"
+
     group_id: GroupId
-    message: Any = UNSET
+    message: Any = None
 
 
 class GroupMessageSent(Reply):
+    """`refused` is there when members do not get it: each with its reason, `queue_full` or `not_found`."""
+
+    message_id: str
     sent: Literal[True] = True
+    refused: dict[str, str] | UnsetType = UNSET
 
 
 class ListGroups(Request):
