@@ -11,20 +11,21 @@ from typing import Any
 
 import structlog
 from litestar import Litestar
-from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.exceptions import HTTPException, ValidationException
 from prometheus_client import CollectorRegistry
 
 from ringforge_core.config import Config, Plugins
 from ringforge_core.errors import RingforgeError
 from ringforge_core.http.addresses import client_address
 from ringforge_core.http.connect_check import connect_check_handler
-from ringforge_core.http.errors import on_error, on_fault, on_http_exception
+from ringforge_core.http.admin.presence import NobodyPresent, Presences
+from ringforge_core.http.admin.routes import administration
+from ringforge_core.http.errors import on_error, on_fault, on_http_exception, on_invalid
 from ringforge_core.http.handshake import handshake_handlers
 from ringforge_core.http.health import health_handlers
 from ringforge_core.http.metrics import metrics_handler
 from ringforge_core.identity import Admission, Bootstrap, RevocationWatch, Sessions, first_start
+from ringforge_core.http.openapi import openapi_config
 from ringforge_core.plugin.capability import Capability, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
 from ringforge_core.ports.event_bus import EventBus
@@ -108,24 +109,33 @@ class Hub:
 
         hub = self.config.hub
         registry = CollectorRegistry()
+        address_of = client_address(hub.trusted_proxies)
         registry.register(self.gateway.measures)
         return Litestar(
             route_handlers=[
-                *handshake_handlers(
-                    self.gateway, client_address(hub.trusted_proxies), Bounds(max_message=hub.max_message_bytes)
-                ),
+                *handshake_handlers(self.gateway, address_of, Bounds(max_message=hub.max_message_bytes)),
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
                 connect_check_handler(self.admission, hub.public_url),
                 metrics_handler(registry, hub.operator_token),
             ],
+                administration(self.store, address_of, self._presences()),
             lifespan=[lifespan] if runs_hub else [],
-            exception_handlers={RingforgeError: on_error, HTTPException: on_http_exception, Exception: on_fault},
-            openapi_config=OpenAPIConfig("Ringforge", VERSION, path="/api/schema", render_plugins=[JsonRenderPlugin()]),
+            exception_handlers={
+                RingforgeError: on_error,
+                ValidationException: on_invalid,
+                HTTPException: on_http_exception,
+                Exception: on_fault,
+            },
+            openapi_config=openapi_config(VERSION),
             logging_config=None,
             request_max_body_size=1024 * 1024,
         )
 
     async def _check_store(self) -> None:
+    def _presences(self) -> Presences:
+        """Whichever capability tells who is connected."""
+        return next((part for part in self.capabilities if isinstance(part, Presences)), NobodyPresent())
+
         await self.store.read(lambda connection: connection.exec_driver_sql("SELECT 1").fetchone())
 
 

@@ -9,6 +9,7 @@ from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 
 from ringforge_core.errors import Refused
+from ringforge_core.http.bearer import bearer_token
 from ringforge_core.http.handshake import PATH
 from ringforge_core.identity import Admission, describe_key
 
@@ -73,10 +74,7 @@ def connect_check_handler(admission: Admission, public_url: str | None) -> HTTPR
 
 
 def _key_of(request: Request[Any, Any, Any]) -> str | None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return token.strip()
-    return request.query_params.get("api_key") or request.query_params.get("key")
+    return bearer_token(request.headers) or request.query_params.get("api_key") or request.query_params.get("key")
 
 
 def _code(reason: str) -> str:

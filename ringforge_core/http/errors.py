@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
 import structlog
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, ValidationException
 
 from ringforge_core.errors import Conflict, Forbidden, LimitReached, NotFound, Refused, RingforgeError, Unauthenticated
 from ringforge_core.errors import Unavailable as BackendUnavailable
@@ -17,10 +18,11 @@ _STATUS: tuple[tuple[type[RingforgeError], int], ...] = (
     (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
-    (LimitReached, 429),
+    (LimitReached, 403),
     (Refused, 400),
     (BackendUnavailable, 503),
 )
+_LIMITS = {"rate_limited": 429, "payload_too_large": 413}
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 
 log = structlog.get_logger(__name__)
@@ -28,15 +30,30 @@ log = structlog.get_logger(__name__)
 
 def on_error(_: Request[Any, Any, Any], error: RingforgeError) -> Response[dict[str, Any]]:
     """The hub's own errors, by their place in the tree."""
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    status = _LIMITS.get(error.reason) or next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     body = error.as_reply()
-    return _answer(status, body.pop("reason"), **body)
+    return _answer(status, body.pop("reason"), headers=_headers(error), **body)
 
 
-def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """What Litestar itself refuses: unknown paths, methods, sizes."""
-    code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
+    if error.status_code >= 500:
+        return on_fault(request, error)
+    code = _CODES.get(error.status_code, "invalid_request")
     return _answer(error.status_code, code, message=error.detail, headers=error.headers)
+
+
+def on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:
+    """A body or a parameter that is not as the document says; `details` names each field that is wrong."""
+    details = [
+        {"field": str(problem.get("key", "")), "message": str(problem.get("message", ""))}
+        for problem in error.extra or ()
+        if isinstance(problem, dict)
+    ]
+    return _answer(
+        error.status_code, "validation_failed", message="The request is not valid.",
+        fix="Compare it with the OpenAPI document.", details=details,
+    )  # fmt: skip
 
 
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -44,6 +61,14 @@ def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict
     error_id = secrets.token_hex(8)
     log.error("request_failed", path=request.url.path, error_id=error_id, exc_info=error)
     return _answer(500, "internal_error", message="The hub could not do this.", error_id=error_id)
+
+
+def _headers(error: RingforgeError) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        return {"www-authenticate": "Bearer"}
+    if "retry_after_ms" in error.extras:
+        return {"retry-after": str(math.ceil(error.extras["retry_after_ms"] / 1000))}
+    return {}
 
 
 def _answer(

@@ -44,10 +44,10 @@ def handshake_handlers(
         await socket.accept(subprotocols="phoenix" if "phoenix" in scope["subprotocols"] else None)
         raw = take_over(scope, connection, bounds)
         if raw is not None:
-            connection.transport = raw
+            connection.outbox.transport = raw
             return gateway.opened(connection)
         asgi = AsgiTransport(socket.receive, socket.send, connection, bounds)
-        connection.transport = asgi
+        connection.outbox.transport = asgi
         gateway.opened(connection)
         return await asgi.run()
 

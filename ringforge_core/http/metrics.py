@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from ringforge_core.errors import Unauthenticated
+from ringforge_core.http.bearer import bearer_token
 from ringforge_core.plugin.secret import Secret
 
 
@@ -30,8 +31,8 @@ def _check(request: Request[Any, Any, Any], operator_token: Secret | None) -> No
         if _is_loopback(request) and "x-forwarded-for" not in request.headers:
             return
     else:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), operator_token.reveal().encode()):
+        token = bearer_token(request.headers) or ""
+        if hmac.compare_digest(token.encode(), operator_token.reveal().encode()):
             return
     raise Unauthenticated(
         "The operator's token is needed.", reason="missing_authorization",

@@ -80,6 +80,17 @@ class PresenceCapability(Capability[PresenceSettings]):
     def roster(self, call: Call, request: GetRoster) -> Roster:
         """The agents that are present."""
         return self._fleets[call.agent.fleet_id].roster()
+    def presence_of(self, fleet_id: str, agent_id: str) -> RosterEntry | None:
+        """What an agent that is present on this node does."""
+        fleet = self._fleets.get(fleet_id)
+        presence = fleet.agents.get(agent_id) if fleet else None
+        return presence.entry if presence else None
+
+    def present_count(self, fleet_id: str) -> int:
+        """How many agents of the fleet are present on this node."""
+        fleet = self._fleets.get(fleet_id)
+        return len(fleet.agents) if fleet else 0
+
 
     def _entry(self, agent: AgentSession, fields: JoinPresence) -> RosterEntry:
         entry = RosterEntry(

@@ -1,0 +1,130 @@
+"""The tenant's fleets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, delete, get, post, route
+from litestar.enums import HttpMethod
+from litestar.params import JSONBody
+from msgspec import UNSET, Meta, UnsetType
+
+from ringforge_core.errors import Conflict
+from ringforge_core.http.admin.call import MOST, Call, Cursor, Id, Limit
+from ringforge_core.http.admin.refusals import refusals
+from ringforge_core.identity import fleets
+from ringforge_core.identity.agents import list_agents, move_agent
+from ringforge_core.identity.claim import TEXT
+from ringforge_core.identity.fleets import CountedFleet, Fleet
+
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)]
+Description = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00\ud800-\udfff]*$")]
+
+
+class FleetList(msgspec.Struct):
+    """`count` is of this page; `next_cursor` is null on the last one."""
+
+    fleets: list[CountedFleet]
+    count: int
+    next_cursor: str | None
+
+
+class FleetMember(msgspec.Struct):
+    agent_id: str
+    name: str | None
+    fleet_id: str
+    framework: str | None
+    capabilities: list[str]
+    last_seen_at: datetime | None
+
+
+class FleetOverview(CountedFleet, kw_only=True, frozen=True):
+    """A fleet with its newest agents, at most 200; `GET /api/v1/agents?fleet_id=…` lists them all."""
+
+    connected_agents: int
+    agents: list[FleetMember]
+
+
+class CreateFleet(msgspec.Struct):
+    name: Name
+    description: Description | None = None
+
+
+class ChangeFleet(msgspec.Struct):
+    """What is not given stays; a null empties the description."""
+
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+
+
+class DeletedFleet(msgspec.Struct):
+    id: str
+    deleted: bool = True
+
+
+class Placement(msgspec.Struct):
+    """Where an agent is now."""
+
+    agent_id: str
+    fleet_id: str
+    squad_id: str | None
+    message: str
+
+
+class FleetController(Controller):
+    path = "/fleets"
+    tags = ("Fleets",)
+
+    @get(summary="List the fleets", responses=refusals())
+    async def index(self, call: Call, limit: Limit = MOST, cursor: Cursor = None) -> FleetList:
+        """Newest first."""
+        page = await fleets.list_fleets(call.store, call.tenant_id, cursor=cursor, limit=limit)
+        return FleetList(page.items, len(page.items), page.cursor)
+
+    @post(summary="Create a fleet", responses=refusals(409, 413))
+    async def create(self, data: JSONBody[CreateFleet], call: Call) -> Fleet:
+        """Names are unique in the tenant. `quota_exceeded` when the plan has no more fleets."""
+        return await fleets.create_fleet(
+            call.store, call.tenant_id, name=data.name, description=data.description, actor=call.actor
+        )
+
+    @get("/{fleet_id:str}", summary="Show a fleet", responses=refusals(404))
+    async def show(self, fleet_id: Id, call: Call) -> FleetOverview:
+        fleet = await fleets.get_fleet(call.store, call.tenant_id, fleet_id)
+        page = await list_agents(call.store, call.tenant_id, fleet_id=fleet_id, limit=MOST)
+        members = [
+            FleetMember(agent.agent_id, agent.name, agent.fleet_id, agent.framework, agent.capabilities, agent.last_seen_at)
+            for agent in page.items
+        ]
+        connected = call.presences.present_count(fleet_id)
+        return FleetOverview(**msgspec.structs.asdict(fleet), connected_agents=connected, agents=members)
+
+    @route(
+        "/{fleet_id:str}", http_method=[HttpMethod.PATCH, HttpMethod.PUT], status_code=200, summary="Change a fleet",
+        responses=refusals(404, 409, 413),
+    )  # fmt: skip
+    async def change(self, fleet_id: Id, data: JSONBody[ChangeFleet], call: Call) -> Fleet:
+        return await fleets.update_fleet(
+            call.store, call.tenant_id, fleet_id, name=data.name, description=data.description,
+            actor=call.actor,
+        )  # fmt: skip
+
+    @delete("/{fleet_id:str}", status_code=200, summary="Delete a fleet", responses=refusals(404, 409))
+    async def remove(self, fleet_id: Id, call: Call) -> DeletedFleet:
+        """Only a fleet without agents, and never the last one. Its keys end with it."""
+        try:
+            deleted = await fleets.delete_fleet(call.store, call.tenant_id, fleet_id, actor=call.actor)
+        except Conflict as error:
+            raise Conflict(error.message, fix=error.fix, because=error.reason) from error
+        return DeletedFleet(deleted.id)
+
+    @post(
+        "/{fleet_id:str}/agents/{agent_id:str}", status_code=200, summary="Move an agent into a fleet", tags=["Agents"],
+        responses=refusals(404, 409),
+    )  # fmt: skip
+    async def move(self, fleet_id: Id, agent_id: Id, call: Call) -> Placement:
+        """Its connections are closed within seconds; it finds its new fleet when it connects again."""
+        moved = await move_agent(call.store, call.tenant_id, agent_id, fleet_id, actor=call.actor)
+        return Placement(moved.agent.agent_id, moved.agent.fleet_id, None, f"Moved to {moved.agent.fleet_name}.")

@@ -1,0 +1,42 @@
+"""Who gets in: checked on every route of the router, before its body is read."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
+
+from ringforge_core.errors import NotFound, Unauthenticated
+from ringforge_core.http.addresses import ClientAddress
+from ringforge_core.http.bearer import bearer_token
+from ringforge_core.identity.administrators import find_administrator
+from ringforge_core.ports.store import Store
+
+_ID = re.compile(r"[!-~]{1,100}")
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+def only_administrators(store: Store, client_address: ClientAddress) -> Guard:
+    """A guard that finds the administrator by the key in the header, and leaves them in the connection's state."""
+
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        address = client_address(connection.scope)
+        key = bearer_token(connection.headers)
+        if key is None:
+            raise Unauthenticated(
+                "No API key was given.", reason="missing_authorization", fix="Send `Authorization: Bearer rf_admin_…`."
+            )
+        connection.state.administrator = await find_administrator(store, key, address=address)
+
+    return guard
+
+
+def only_possible_ids(connection: Connection, _: BaseRouteHandler) -> None:
+    """Ids are opaque, yet none has spaces, controls or more than 100 characters: what has is not found."""
+    for value in connection.path_params.values():
+        if not _ID.fullmatch(str(value)):
+            raise NotFound("There is nothing with this id.")

@@ -1,0 +1,29 @@
+"""All routes of the administration API, behind their guards."""
+
+from __future__ import annotations
+
+from litestar import Router
+from litestar.di import Provide
+
+from ringforge_core.http.addresses import ClientAddress
+from ringforge_core.http.admin.agents import AgentController
+from ringforge_core.http.admin.call import provide_call
+from ringforge_core.http.admin.fleets import FleetController
+from ringforge_core.http.admin.guards import only_administrators, only_possible_ids
+from ringforge_core.http.admin.keys import KeyController
+from ringforge_core.http.admin.presence import Presences
+from ringforge_core.http.admin.tenants import TenantController
+from ringforge_core.http.openapi import ADMIN_KEY
+from ringforge_core.ports.store import Store
+
+
+def administration(store: Store, client_address: ClientAddress, presences: Presences) -> Router:
+    return Router(
+        path="/api/v1",
+        route_handlers=[TenantController, KeyController, FleetController, AgentController],
+        guards=[only_administrators(store, client_address), only_possible_ids],
+        dependencies={
+            "call": Provide(provide_call(store, presences), sync_to_thread=False),
+        },
+        security=[{ADMIN_KEY: []}],
+    )

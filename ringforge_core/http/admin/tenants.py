@@ -1,0 +1,48 @@
+"""The administrator's own tenant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, get, patch
+from litestar.params import JSONBody
+from msgspec import UNSET, Meta, UnsetType
+
+from ringforge_core.errors import Forbidden, NotFound
+from ringforge_core.http.admin.call import AdminCall, Call, Id
+from ringforge_core.http.admin.refusals import refusals
+from ringforge_core.identity.claim import TEXT
+from ringforge_core.identity.tenants import Tenant, get_tenant, rename_tenant
+
+
+class ChangeTenant(msgspec.Struct):
+    """What is not given stays. The plan is changed by billing only."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)] | UnsetType = UNSET
+    plan: Annotated[str, Meta(description="Refused with `forbidden`.")] | UnsetType = UNSET
+
+
+class TenantController(Controller):
+    path = "/tenants"
+    tags = ("Tenant",)
+
+    @get("/{tenant_id:str}", summary="Show the tenant", responses=refusals(404))
+    async def show(self, tenant_id: Id, call: Call) -> Tenant:
+        return await get_tenant(call.store, _own(call, tenant_id))
+
+    @patch("/{tenant_id:str}", summary="Rename the tenant", responses=refusals(404, 413))
+    async def change(self, tenant_id: Id, data: JSONBody[ChangeTenant], call: Call) -> Tenant:
+        """A tenant cannot change its own plan."""
+        own = _own(call, tenant_id)
+        if data.plan is not UNSET:
+            raise Forbidden("A tenant's plan is changed by billing only.", fix="Leave `plan` out.", field="plan")
+        if data.name is UNSET:
+            return await get_tenant(call.store, own)
+        return await rename_tenant(call.store, own, name=data.name, actor=call.actor)
+
+
+def _own(call: AdminCall, tenant_id: str) -> str:
+    if tenant_id != call.tenant_id:
+        raise NotFound("There is no such tenant.")
+    return tenant_id

@@ -1,0 +1,42 @@
+"""What the OpenAPI document says of the whole API."""
+
+from __future__ import annotations
+
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+
+PATH = "/api/schema"
+DOCUMENT = f"{PATH}/openapi.json"
+ADMIN_KEY = "admin_key"
+
+_DESCRIPTION = """\
+Administration of one tenant of a Ringforge hub. Agents do not use it: they speak over the WebSocket, which the AsyncAPI
+document describes (`ringforge asyncapi`).
+
+Send an admin key (`ringforge keys create --kind admin`) as `Authorization: Bearer rf_admin_…`. Every id that is not the
+tenant's own is answered with 404. Errors have one shape: `error` for programs, `message` and `fix` for people.
+"""
+
+
+def openapi_config(version: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        "Ringforge",
+        version,
+        description=_DESCRIPTION,
+        license=License("Apache-2.0", identifier="Apache-2.0"),
+        path=PATH,
+        render_plugins=[JsonRenderPlugin()],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                ADMIN_KEY: SecurityScheme(type="http", scheme="bearer", description="An admin key: `rf_admin_…`")
+            }
+        ),
+        tags=[
+            Tag("Tenant", "The tenant that the key belongs to."),
+            Tag("API keys", "What lets agents and administrators in."),
+            Tag("Fleets", "Agents of one fleet see each other, and nobody else."),
+            Tag("Agents", "Who works in the fleets."),
+        ],
+    )

@@ -1,0 +1,35 @@
+"""The administration API is called over a real hub's socket, on both databases, by administrators of two tenants."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from admin_client import Admin
+
+from ringforge_core.testkit.hub import TestHub, running_hub
+from ringforge_core.testkit.postgres import PostgresServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TestHub]:
+    settings = {}
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        settings["RINGFORGE__STORE__URL"] = await server.new_database()
+    async with running_hub(tmp_path, settings=settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def acme(hub: TestHub) -> AsyncIterator[Admin]:
+    async with Admin(hub, await hub.tenant("acme")) as admin:
+        yield admin
+
+
+@pytest.fixture
+async def globex(hub: TestHub) -> AsyncIterator[Admin]:
+    """The other tenant, whose ids must open nothing of acme's."""
+    async with Admin(hub, await hub.tenant("globex")) as admin:
+        yield admin
