@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -17,15 +18,15 @@ from prometheus_client import CollectorRegistry
 from ringforge_core.config import Config, Plugins
 from ringforge_core.errors import RingforgeError
 from ringforge_core.http.addresses import client_address
-from ringforge_core.http.connect_check import connect_check_handler
 from ringforge_core.http.admin.presence import NobodyPresent, Presences
 from ringforge_core.http.admin.routes import administration
+from ringforge_core.http.connect_check import connect_check_handler
 from ringforge_core.http.errors import on_error, on_fault, on_http_exception, on_invalid
 from ringforge_core.http.handshake import handshake_handlers
 from ringforge_core.http.health import health_handlers
 from ringforge_core.http.metrics import metrics_handler
-from ringforge_core.identity import Admission, Bootstrap, RevocationWatch, Sessions, first_start
 from ringforge_core.http.openapi import openapi_config
+from ringforge_core.identity import Admission, Bootstrap, RevocationWatch, Sessions, first_start
 from ringforge_core.plugin.capability import Capability, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
 from ringforge_core.ports.event_bus import EventBus
@@ -108,8 +109,8 @@ class Hub:
                 yield
 
         hub = self.config.hub
-        registry = CollectorRegistry()
         address_of = client_address(hub.trusted_proxies)
+        registry = CollectorRegistry()
         registry.register(self.gateway.measures)
         return Litestar(
             route_handlers=[
@@ -117,8 +118,8 @@ class Hub:
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
                 connect_check_handler(self.admission, hub.public_url),
                 metrics_handler(registry, hub.operator_token),
-            ],
                 administration(self.store, address_of, self._presences()),
+            ],
             lifespan=[lifespan] if runs_hub else [],
             exception_handlers={
                 RingforgeError: on_error,
@@ -131,11 +132,11 @@ class Hub:
             request_max_body_size=1024 * 1024,
         )
 
-    async def _check_store(self) -> None:
     def _presences(self) -> Presences:
         """Whichever capability tells who is connected."""
         return next((part for part in self.capabilities if isinstance(part, Presences)), NobodyPresent())
 
+    async def _check_store(self) -> None:
         await self.store.read(lambda connection: connection.exec_driver_sql("SELECT 1").fetchone())
 
 
@@ -149,6 +150,7 @@ async def serve_hub(config: Config, plugins: Plugins, *, on_started: Callable[[H
         tls = Tls(certificate=settings.tls_certificate, key=settings.tls_key)
 
     def started(host: str, port: int) -> None:
+        settle_garbage_collector()
         shown = f"[{host}]" if ":" in host else host
         on_started(hub, settings.public_url or f"{'https' if tls else 'http'}://{shown}:{port}")
 
@@ -157,6 +159,14 @@ async def serve_hub(config: Config, plugins: Plugins, *, on_started: Callable[[H
             hub.application(runs_hub=False), host=host, port=port, tls=tls, on_started=started,
             before_shutdown=lambda: hub.gateway.drain(seconds=settings.drain_seconds),
         )  # fmt: skip
+
+
+def settle_garbage_collector() -> None:
+    """Leave what was made at the start out of every collection, and collect less often: a message makes no cycles, and
+    with the usual thresholds a busy hub spent a fifth of its time looking for some."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def run(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:
