@@ -1,0 +1,199 @@
+"""What of the shared memory differs between the two databases: the index of words, and a few expressions."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
+
+from ringforge_core.mesh.memory.stored import COLUMNS
+from ringforge_core.mesh.memory.tables import memory_entries, memory_history
+from ringforge_core.ports.store import Transaction
+
+EntryKey = tuple[str, str, str]
+"""Tenant, fleet and key."""
+
+_KEPT_ON_CONFLICT = {"tenant_id", "fleet_id", "key", "access_count"}
+_NUMBER = (
+    sa.select(memory_entries.c.number)
+    .where(
+        memory_entries.c.tenant_id == sa.bindparam("of_tenant_id"),
+        memory_entries.c.fleet_id == sa.bindparam("of_fleet_id"),
+        memory_entries.c.key == sa.bindparam("of_key"),
+    )
+    .scalar_subquery()
+)
+"""The number of the entry that a row of `index` or `forget` names."""
+
+
+class MemoryDatabase(ABC):
+    """`find_many` takes `wanted`, the JSON text of `EntryKey`s; `upsert` takes rows of `StoredEntry`, `keep_former` rows
+    of `memory_history`.
+
+    `index` takes `of_tenant_id`, `of_fleet_id`, `of_key`, `fleet` and `words` and puts the entry's words into the index
+    in place of those that it had; `forget` takes the first three and takes them out.
+    """
+
+    find_many: sa.Select[Any]
+    upsert: sa.Insert
+    keep_former: sa.Insert
+    index: sa.Insert
+    forget: sa.Delete
+    words: sa.FromClause
+    words_of_entry: sa.ColumnElement[bool]
+    """Joins `words` to `memory_entries`."""
+
+    def read_many(self, tx: Transaction, keys: Collection[EntryKey]) -> Sequence[sa.Row[Any]]:
+        """The rows of these keys, deleted ones too, as they will be until this transaction changes them."""
+        return tx.execute(self.find_many, {"wanted": msgspec.json.encode(keys).decode()}).all()
+
+    @abstractmethod
+    def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Whether each of these words begins a word of the entry."""
+
+    @abstractmethod
+    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
+        """To be sorted by, descending."""
+
+    @abstractmethod
+    def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Whether the entry has all of these tags."""
+
+    @abstractmethod
+    def byte_length(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+        """The length of a text in bytes."""
+
+
+class SqliteMemory(MemoryDatabase):
+    """The index is a table of FTS5, its rows numbered as the entries."""
+
+    words = sa.table("memory_words", sa.column("rowid"), sa.column("fleet"), sa.column("words"))
+    words_of_entry = words.c.rowid == memory_entries.c.number
+
+    def __init__(self) -> None:
+        wanted = sa.func.json_each(sa.bindparam("wanted", type_=sa.Text)).table_valued("value")
+        self.find_many = _join(wanted, [sa.func.json_extract(wanted.c.value, f"$[{place}]") for place in range(3)])
+        insert = sqlite.insert(memory_entries)
+        self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
+        former = sqlite.insert(memory_history)
+        self.keep_former = former.on_conflict_do_update(**_update_slot(former.excluded))
+        self.index = (
+            sa.insert(self.words)
+            .prefix_with("OR REPLACE")  # one statement a row: an upsert by way of SELECT would flush the index each time
+            .values(rowid=_NUMBER, fleet=sa.bindparam("fleet"), words=sa.bindparam("words"))
+        )
+        self.forget = sa.delete(self.words).where(self.words.c.rowid == _NUMBER)
+
+    def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
+        of_all = " AND ".join(f'"{word}" *' for word in words)
+        query = f'fleet : "{fleet_word(fleet_id)}" AND words : ({of_all})'
+        return sa.literal_column("memory_words").op("MATCH", is_comparison=True)(query)
+
+    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
+        return -sa.literal_column("bm25(memory_words, 0.0, 1.0)", sa.Float)
+
+    def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
+        return sa.and_(*(self._has_tag(tag) for tag in tags))
+
+    def _has_tag(self, tag: str) -> sa.ColumnElement[bool]:
+        each = sa.func.json_each(memory_entries.c.tags).table_valued("value")
+        return sa.exists(sa.select(1).select_from(each).where(each.c.value == tag))
+
+    def byte_length(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+        return sa.func.length(sa.cast(column, sa.LargeBinary), type_=sa.Integer)
+
+
+class PostgresMemory(MemoryDatabase):
+    """The index is a table of `tsvector`s under GIN. Hubs take turns at a fleet's entries, by an advisory lock."""
+
+    words = sa.table("memory_words", sa.column("number"), sa.column("words", postgresql.TSVECTOR))
+    words_of_entry = words.c.number == memory_entries.c.number
+
+    def __init__(self) -> None:
+        array = sa.cast(sa.bindparam("wanted", type_=sa.Text), JSONB)
+        wanted = sa.func.jsonb_array_elements(array).table_valued(sa.column("value", JSONB))
+        self.find_many = _join(wanted, [wanted.c.value[place].astext for place in range(3)])
+        insert = postgresql.insert(memory_entries)
+        self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
+        former = postgresql.insert(memory_history)
+        self.keep_former = former.on_conflict_do_update(**_update_slot(former.excluded))
+        vector = sa.func.to_tsvector(sa.literal_column("'simple'"), sa.bindparam("words", type_=sa.Text))
+        index = postgresql.insert(self.words).values(number=_NUMBER, words=vector)
+        self.index = index.on_conflict_do_update(index_elements=[self.words.c.number], set_={"words": index.excluded.words})
+        self.forget = sa.delete(self.words).where(self.words.c.number == _NUMBER)
+        self._lock = sa.text(
+            "SELECT pg_advisory_xact_lock(hashtextextended(fleet_id, 0))"
+            " FROM (SELECT unnest(CAST(:fleets AS text[])) AS fleet_id ORDER BY 1) AS sorted"
+        )
+
+    def read_many(self, tx: Transaction, keys: Collection[EntryKey]) -> Sequence[sa.Row[Any]]:
+        tx.execute(self._lock, {"fleets": sorted({fleet_id for _, fleet_id, _ in keys})})
+        return super().read_many(tx, keys)
+
+    def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
+        return self.words.c.words.op("@@", is_comparison=True)(self._query(words))
+
+    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
+        return sa.func.ts_rank(self.words.c.words, self._query(words))
+
+    def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
+        return sa.type_coerce(memory_entries.c.tags, JSONB).contains(list(tags))
+
+    def byte_length(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+        return sa.func.octet_length(column, type_=sa.Integer)
+
+    def _query(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
+        text = " & ".join(f"'{word}':*" for word in words)
+        return sa.func.to_tsquery(sa.literal_column("'simple'"), text)
+
+
+def memory_database(dialect: str) -> MemoryDatabase:
+    return PostgresMemory() if dialect == "postgresql" else SqliteMemory()
+
+
+def fleet_word(fleet_id: str) -> str:
+    """The fleet as one word of the index, so that a search does not go through the words of others."""
+    return re.sub(r"[^0-9A-Za-z]", "", fleet_id)
+
+
+def index_row(key: EntryKey, words: Sequence[str]) -> dict[str, str]:
+    """A row for `index`."""
+    return {**key_row(key), "fleet": fleet_word(key[1]), "words": " ".join(words)}
+
+
+def key_row(key: EntryKey) -> dict[str, str]:
+    """A row for `forget`."""
+    return {"of_tenant_id": key[0], "of_fleet_id": key[1], "of_key": key[2]}
+
+
+def _join(wanted: sa.FromClause, parts: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+    tenant_id, fleet_id, key = parts
+    table = memory_entries.c
+    is_wanted = sa.and_(table.tenant_id == tenant_id, table.fleet_id == fleet_id, table.key == key)
+    return sa.select(*COLUMNS).select_from(wanted.join(memory_entries, is_wanted))
+
+
+def _update_entry(excluded: Any) -> dict[str, Any]:
+    """Take everything over, but for the readings: they go on unless the entry is another one by now."""
+    table = memory_entries.c
+    taken = {column.name: excluded[column.name] for column in COLUMNS if column.name not in _KEPT_ON_CONFLICT}
+    readings = sa.case((table.id == excluded.id, table.access_count), else_=0)
+    return {
+        "index_elements": [table.fleet_id, table.key],
+        "set_": {**taken, "access_count": readings},
+        "where": table.tenant_id == excluded.tenant_id,
+    }
+
+
+def _update_slot(excluded: Any) -> dict[str, Any]:
+    identity = tuple(memory_history.primary_key)
+    return {
+        "index_elements": identity,
+        "set_": {column.name: excluded[column.name] for column in memory_history.c if column not in identity},
+    }

@@ -1,0 +1,92 @@
+"""An entry as the database keeps it, and as it goes over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+import sqlalchemy as sa
+
+from ringforge_core.identity.ids import iso
+from ringforge_core.mesh.memory.messages import Entry, MemoryEntry, Version
+from ringforge_core.mesh.memory.tables import memory_entries, memory_history
+
+
+class StoredEntry(msgspec.Struct, frozen=True):
+    """A row of `memory_entries`: `value` and `metadata` are JSON text; a deleted entry has a `deleted_at`."""
+
+    tenant_id: str
+    fleet_id: str
+    key: str
+    id: str
+    version: int
+    value: str
+    type: str
+    tags: tuple[str, ...]
+    metadata: str
+    author: str
+    access_count: int
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+    def lives(self, at: datetime) -> bool:
+        """Neither deleted nor expired."""
+        return self.deleted_at is None and (self.expires_at is None or self.expires_at > at)
+
+
+COLUMNS = tuple(memory_entries.c[name] for name in StoredEntry.__struct_fields__)
+
+
+def stored_entry(row: sa.Row[Any]) -> StoredEntry:
+    """From a row that ends in `COLUMNS`."""
+    values: dict[str, Any] = dict(zip(StoredEntry.__struct_fields__, row[-len(COLUMNS) :], strict=True))
+    return StoredEntry(**values)
+
+
+def wire_entry(entry: StoredEntry) -> Entry:
+    return Entry(**_fields(entry))
+
+
+def memory_entry(entry: StoredEntry) -> MemoryEntry:
+    return MemoryEntry(**_fields(entry))
+
+
+HISTORY_COLUMNS = tuple(
+    memory_history.c[name]
+    for name in ("version", "value", "type", "tags", "metadata", "author", "updated_at", "deleted_at")
+)  # fmt: skip
+
+
+def wire_version(row: StoredEntry | sa.Row[Any]) -> Version:
+    """From an entry, or from a row of `HISTORY_COLUMNS`."""
+    return Version(
+        version=row.version,
+        action="set" if row.deleted_at is None else "delete",
+        author=row.author,
+        timestamp=iso(row.deleted_at or row.updated_at),
+        value=msgspec.Raw(row.value.encode()),
+        type=row.type,
+        tags=list(row.tags),
+        metadata=cast("dict[str, Any]", msgspec.Raw(row.metadata.encode())),
+    )
+
+
+def _fields(entry: StoredEntry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "key": entry.key,
+        "fleet_id": entry.fleet_id,
+        "value": msgspec.Raw(entry.value.encode()),
+        "type": entry.type,
+        "tags": entry.tags,
+        "author": entry.author,
+        "created_at": iso(entry.created_at),
+        "updated_at": iso(entry.updated_at),
+        "ttl": None if entry.expires_at is None else iso(entry.expires_at),
+        "metadata": msgspec.Raw(entry.metadata.encode()),
+        "version": entry.version,
+        "access_count": entry.access_count,
+    }

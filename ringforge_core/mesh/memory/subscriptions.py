@@ -1,0 +1,94 @@
+"""Who follows which keys: rows that outlive a restart, and the same in memory for the way of every change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import sqlalchemy as sa
+
+from ringforge_core.errors import LimitReached, RingforgeError
+from ringforge_core.identity.ids import now
+from ringforge_core.mesh.memory.messages import MAX_SUBSCRIPTIONS
+from ringforge_core.mesh.memory.patterns import FleetPatterns, Wanted
+from ringforge_core.mesh.memory.tables import memory_subscriptions as table
+from ringforge_core.plugin import AgentSession
+from ringforge_core.ports.event_bus import Event
+from ringforge_core.ports.store import Store, Transaction
+
+
+class PatternChange(msgspec.Struct, frozen=True):
+    """An agent wants these events of a pattern, or none of them any more."""
+
+    tenant_id: str
+    fleet_id: str
+    agent_id: str
+    pattern: str
+    events: tuple[str, ...]
+
+
+class Subscriptions:
+    """Loaded as a whole at the start: an agent that resumes is owed what its patterns brought while it was away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._fleets: dict[str, FleetPatterns] = {}
+
+    async def load(self) -> None:
+        rows = await self._store.read(lambda connection: connection.execute(sa.select(table)).all())
+        agents: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
+        for row in rows:
+            agents.setdefault((row.fleet_id, row.agent_id), {})[row.pattern] = frozenset(row.events)
+        for (fleet_id, agent_id), wanted in agents.items():
+            self._replace(fleet_id, agent_id, wanted)
+
+    def interested(self, event: Event) -> Iterable[str]:
+        """The agents whose patterns match the changed key and who want this kind of change."""
+        fleet = self._fleets.get(event.fleet_id)
+        return fleet.interested(event.key, event.kind or "") if fleet else ()
+
+    async def subscribe(self, agent: AgentSession, pattern: str, events: Sequence[str]) -> None:
+        """In place of an earlier subscription to the same pattern."""
+        await self._change(agent, pattern, tuple(sorted(set(events))))
+
+    async def unsubscribe(self, agent: AgentSession, pattern: str) -> None:
+        await self._change(agent, pattern, ())
+
+    async def _change(self, agent: AgentSession, pattern: str, events: tuple[str, ...]) -> None:
+        change = PatternChange(agent.tenant_id, agent.fleet_id, agent.agent_id, pattern, events)
+        self._replace(agent.fleet_id, agent.agent_id, await self._store.apply(_write, change))
+
+    def _replace(self, fleet_id: str, agent_id: str, wanted: Wanted) -> None:
+        fleet = self._fleets.setdefault(fleet_id, FleetPatterns())
+        fleet.replace(agent_id, wanted)
+        if not fleet.agents:
+            del self._fleets[fleet_id]
+
+
+def _write(tx: Transaction, changes: Sequence[PatternChange]) -> list[Wanted | RingforgeError]:
+    return [_apply(tx, change) for change in changes]
+
+
+def _apply(tx: Transaction, change: PatternChange) -> Wanted | RingforgeError:
+    """All that the agent wants now."""
+    mine = (
+        table.c.tenant_id == change.tenant_id,
+        table.c.fleet_id == change.fleet_id,
+        table.c.agent_id == change.agent_id,
+    )
+    rows = tx.execute(sa.select(table.c.pattern, table.c.events).where(*mine))
+    wanted = {row.pattern: frozenset(row.events) for row in rows}
+    if change.events and change.pattern not in wanted and len(wanted) >= MAX_SUBSCRIPTIONS:
+        return LimitReached(
+            f"An agent can follow {MAX_SUBSCRIPTIONS} patterns.",
+            reason="too_many_subscriptions",
+            fix="Unsubscribe from patterns that you no longer need, or take a wider one in place of many.",
+            limit=MAX_SUBSCRIPTIONS,
+        )
+    if wanted.pop(change.pattern, None) is not None:
+        tx.execute(table.delete().where(*mine, table.c.pattern == change.pattern))
+    if change.events:
+        row = {**msgspec.structs.asdict(change), "subscribed_at": now()}
+        tx.execute(table.insert(), row)
+        wanted[change.pattern] = frozenset(change.events)
+    return wanted

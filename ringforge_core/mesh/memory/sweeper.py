@@ -1,0 +1,108 @@
+"""What happens in the background: expired entries are deleted and announced, readings counted, old deletions forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from ringforge_core.errors import Unavailable
+from ringforge_core.identity.ids import now
+from ringforge_core.mesh.memory.readings import Readings
+from ringforge_core.mesh.memory.settings import MemorySettings
+from ringforge_core.mesh.memory.tables import memory_entries as table
+from ringforge_core.mesh.memory.writes import ExpireEntry, MemoryWrites
+from ringforge_core.ports.store import Store, Transaction
+
+SLICE = 500
+"""Entries taken at once, so that no commit is long."""
+
+log = structlog.get_logger(__name__)
+
+_FORGET = table.delete().where(
+    table.c.tenant_id == sa.bindparam("of_tenant_id"),
+    table.c.fleet_id == sa.bindparam("of_fleet_id"),
+    table.c.number == sa.bindparam("of_number"),
+    table.c.deleted_at.is_not(None),
+)
+
+
+class Sweeper:
+    """Owned by the capability, which starts and stops it."""
+
+    def __init__(self, store: Store, writes: MemoryWrites, readings: Readings, settings: MemorySettings) -> None:
+        self._store = store
+        self._writes = writes
+        self._readings = readings
+        self._pause = settings.sweep_seconds
+        self._keep = timedelta(hours=settings.keep_deleted_hours)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="memory-sweeper")
+
+    async def stop(self) -> None:
+        """Count the last readings."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+            with suppress(Unavailable):
+                await self._readings.flush(self._store)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._pause)
+            try:
+                await self._readings.flush(self._store)
+                await self._expire(now())
+                await self._forget(now() - self._keep)
+            except Unavailable as error:
+                log.warning("memory_sweep_failed", reason=error.reason)
+            except Exception:
+                log.exception("memory_sweep_failed")
+
+    async def _expire(self, at: datetime) -> None:
+        query = (
+            sa.select(table.c.tenant_id, table.c.fleet_id, table.c.key)
+            .where(table.c.expires_at <= at, table.c.deleted_at.is_(None))
+            .order_by(table.c.expires_at)
+            .limit(SLICE)
+        )
+        while expired := await self._find(query):
+            await asyncio.gather(
+                *(self._store.apply(self._writes.run, ExpireEntry(row.tenant_id, row.fleet_id, row.key)) for row in expired)
+            )
+            if len(expired) < SLICE:
+                return
+
+    async def _forget(self, before: datetime) -> None:
+        query = (
+            sa.select(
+                table.c.tenant_id.label("of_tenant_id"),
+                table.c.fleet_id.label("of_fleet_id"),
+                table.c.number.label("of_number"),
+            )
+            .where(table.c.deleted_at < before)
+            .limit(SLICE)
+        )
+        while old := await self._find(query):
+            await self._store.apply(_forget, [dict(row._mapping) for row in old])
+            if len(old) < SLICE:
+                return
+
+    async def _find(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        return await self._store.read(lambda connection: connection.execute(query).all())
+
+
+def _forget(tx: Transaction, commands: Sequence[Sequence[dict[str, Any]]]) -> list[None]:
+    """Delete rows of deleted entries; their history and words go with them."""
+    for rows in commands:
+        tx.execute(_FORGET, rows)
+    return [None] * len(commands)
