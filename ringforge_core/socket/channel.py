@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.plugin.messages import Push, encode_message
+from ringforge_core.socket.fanout import Outbox
 from ringforge_core.socket.frames import NULL, Frame, json_text, push
-
-if TYPE_CHECKING:
-    from ringforge_core.plugin.capability import AgentSession
-    from ringforge_core.socket.connection import Connection
 
 MAX_WAITING = 256
 """Messages that may wait for the one in work; past it the connection is not read from until it is done."""
+
+
+class Line(Protocol):
+    """The connection that a channel is on."""
+
+    agent: AgentSession | None
+    address: str | None
+    outbox: Outbox
+    opened: bool
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame after everything that was sent before."""
+
+    def leave(self, channel: Channel, frame: Frame) -> None:
+        """Answer a `phx_leave` and end the channel."""
+
+    def end(self, channel: Channel) -> None:
+        """The channel is over."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close the whole connection."""
+
+    async def drained(self) -> None:
+        """Wait until the client has taken what was written, when that is much."""
 
 
 class Channel:
@@ -21,7 +43,7 @@ class Channel:
 
     __slots__ = ("agent", "busy", "closed", "connection", "entered", "join_ref", "joined", "topic", "waiting")
 
-    def __init__(self, connection: Connection, topic: str, join_ref: bytes) -> None:
+    def __init__(self, connection: Line, topic: str, join_ref: bytes) -> None:
         self.connection = connection
         self.topic = json_text(topic)
         self.join_ref = join_ref
@@ -44,10 +66,9 @@ class Channel:
 
     def unsent(self) -> int | None:
         """Bytes that wait for the tick's end or for the kernel; None when the channel or its connection has ended."""
-        connection = self.connection
-        if self.closed or not connection.opened:
+        if self.closed or not self.connection.opened:
             return None
-        return sum(len(frame) for _, frame in connection.outbox) + connection.transport.buffered()
+        return self.connection.outbox.unsent()
 
     def wait(self, frame: Frame) -> None:
         """Keep a message until the one in work is done."""
@@ -55,7 +76,7 @@ class Channel:
             self.waiting = deque()
         self.waiting.append(frame)
         if len(self.waiting) == MAX_WAITING:
-            self.connection.transport.pause_reading()
+            self.connection.outbox.transport.pause_reading()
 
     def next(self) -> Frame | None:
         """The message that waited longest, None when there is none."""
@@ -63,7 +84,7 @@ class Channel:
             self.waiting = None
             return None
         if len(self.waiting) == MAX_WAITING:
-            self.connection.transport.resume_reading()
+            self.connection.outbox.transport.resume_reading()
         return self.waiting.popleft()
 
     def is_stale(self, join_ref: bytes) -> bool:

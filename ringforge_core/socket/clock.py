@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ringforge_core.socket.connection import Connection
-    from ringforge_core.socket.gateway import Gateway
+from ringforge_core.socket.connection import POLICY, PROTOCOL_ERROR, Connection
 
 TICK = 1.0
 """Seconds between two looks; short limits (in tests) are looked at more often."""
 
 
 class Clock:
-    """Started and stopped by the gateway."""
+    """Started and stopped by the gateway, whose open connections it looks at."""
 
-    def __init__(self, gateway: Gateway, *, idle_seconds: float, join_deadline_seconds: float) -> None:
-        self._gateway = gateway
+    def __init__(self, connections: Collection[Connection], *, idle_seconds: float, join_deadline_seconds: float) -> None:
+        self._connections = connections
         self._tick = min(TICK, idle_seconds / 6, join_deadline_seconds / 4)
         self._idle_ticks = max(1, round(idle_seconds / self._tick))
         self._join_deadline = join_deadline_seconds
         self._joins: dict[Connection, float] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="socket clock")
+    def start(self, each_tick: Callable[[], None]) -> None:
+        """Keep time; `each_tick` is called once a second or more often."""
+        self._task = asyncio.create_task(self._run(each_tick), name="socket clock")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -42,24 +41,24 @@ class Clock:
     def joined(self, connection: Connection) -> None:
         self._joins.pop(connection, None)
 
-    async def _run(self) -> None:
+    async def _run(self, each_tick: Callable[[], None]) -> None:
         while True:
             await asyncio.sleep(self._tick)
             self._close_unjoined()
             self._close_idle()
-            self._gateway.dispatcher.cancel_overdue()
+            each_tick()
 
     def _close_unjoined(self) -> None:
         now = asyncio.get_running_loop().time()
         for connection in [connection for connection, due in self._joins.items() if due <= now]:
             del self._joins[connection]
-            connection.close(1008, "no join with credentials in time")
+            connection.close(POLICY, "no join with credentials in time")
 
     def _close_idle(self) -> None:
         idle = []
-        for connection in self._gateway.connections:
+        for connection in self._connections:
             connection.quiet += 1
             if connection.quiet > self._idle_ticks:
                 idle.append(connection)
         for connection in idle:
-            connection.close(1002, "idle: send a heartbeat every 30 seconds")
+            connection.close(PROTOCOL_ERROR, "idle: send a heartbeat every 30 seconds")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ringforge_core.errors import Refused, RingforgeError
 from ringforge_core.identity import Credentials
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.socket.channel import Channel
+from ringforge_core.socket.fanout import NOBODY, Fanout, Outbox
 from ringforge_core.socket.frames import NULL, Frame, closed, decode_frame, json_text, reply
-
-if TYPE_CHECKING:
-    from ringforge_core.socket.fanout import Topic
-    from ringforge_core.socket.gateway import Gateway
-    from ringforge_core.socket.transport import Transport
+from ringforge_core.socket.transport import Transport
 
 MAX_CHANNELS = 8
 PROTOCOL_ERROR, BAD_DATA, POLICY, SLOW_CONSUMER = 1002, 1007, 1008, 1013
@@ -22,34 +19,48 @@ PROTOCOL_ERROR, BAD_DATA, POLICY, SLOW_CONSUMER = 1002, 1007, 1008, 1013
 EMPTY = b"{}"
 
 
+class Host(Protocol):
+    """The side of a hub that a connection knows; the gateway is one."""
+
+    fanout: Fanout
+
+    def receive(self, channel: Channel, frame: Frame) -> None:
+        """A message of a joined channel."""
+
+    def join(self, connection: Connection, channel: Channel, frame: Frame, *, replaced: Channel | None) -> None:
+        """A `phx_join`; `replaced` is the channel that holds its topic so far."""
+
+    def left(self, channel: Channel) -> None:
+        """The channel is over."""
+
+    def closed(self, connection: Connection, code: int, reason: str) -> None:
+        """The transport is gone."""
+
+
 class Connection:
     """A `Receiver` of its transport. `agent` is None until the client has authenticated."""
 
     __slots__ = (
-        "__weakref__", "address", "agent", "channels", "credentials", "gateway", "joined_at", "opened", "outbox",
-        "quiet", "session_open", "topic", "topics", "transport", "wake",
+        "address", "agent", "channels", "credentials", "host", "opened", "outbox", "quiet", "session_open", "wake",
     )  # fmt: skip
 
-    def __init__(
-        self, gateway: Gateway, *, agent: AgentSession | None, credentials: Credentials, address: str | None
-    ) -> None:
-        self.gateway = gateway
-        self.transport: Transport = None  # type: ignore[assignment]  # set at the take-over, before the first frame
+    def __init__(self, host: Host, *, agent: AgentSession | None, credentials: Credentials, address: str | None) -> None:
+        self.host = host
+        self.outbox = Outbox(self)
         self.agent = agent
         self.credentials = credentials
         """What the connect request gave when that was not an agent: the join completes it. Forgotten then."""
         self.address = address
         self.channels: dict[str, Channel] = {}
         self.quiet = 0
-        """Sweeps since the last frame."""
+        """Ticks of the clock since the last frame."""
         self.opened = False
         self.session_open = False
         self.wake: asyncio.Event | None = None
-        # the fan-out's part: what waits to be written, and the topic whose frames it is set in between
-        self.outbox: list[tuple[int, bytes]] = []
-        self.joined_at = 0
-        self.topic: Topic | None = None
-        self.topics: list[Topic] = []
+
+    @property
+    def transport(self) -> Transport:
+        return self.outbox.transport
 
     # --- what the transport tells -------------------------------------------------------------------------------
 
@@ -72,7 +83,7 @@ class Connection:
             return None
         if frame.event == "phx_leave":
             return self.leave(channel, frame)
-        return self.gateway.dispatcher.receive(channel, frame)
+        return self.host.receive(channel, frame)
 
     def on_binary(self, message: bytes) -> None:
         """No event uses binary frames; those of Phoenix's layout are answered on their topic."""
@@ -94,23 +105,24 @@ class Connection:
             self.wake.set()
 
     def on_closed(self, code: int, reason: str) -> None:
-        self.gateway.closed(self, code, reason)
+        self.host.closed(self, code, reason)
         for channel in list(self.channels.values()):
             self.end(channel)
         if self.wake is not None:
             self.wake.set()
+        self.outbox.reader = NOBODY  # no ring of references is left for the collector
 
     # --- what the hub does with it ------------------------------------------------------------------------------
 
     def send(self, frame: bytes) -> None:
         """Send a frame after everything that was sent before; nothing happens on a closed connection."""
         if self.opened:
-            self.gateway.fanout.send(self, frame)
+            self.host.fanout.send(self.outbox, frame)
 
     def close(self, code: int, reason: str = "") -> None:
         """Send what waits, then close with a code that says why."""
         if self.opened:
-            self.gateway.fanout.settle(self)
+            self.host.fanout.settle(self.outbox)
             self.opened = False
             self.transport.close(code, reason)
 
@@ -118,12 +130,12 @@ class Connection:
         """The reader takes too little: what it has not taken is bounded, so it must go. It can resume."""
         if self.opened:
             self.opened = False
-            self.outbox.clear()
+            self.outbox.frames.clear()
             self.transport.close(SLOW_CONSUMER, "slow consumer: reconnect and resume from your last seq")
 
     async def drained(self) -> None:
         """Wait until the client has taken what was written, when that is much."""
-        self.gateway.fanout.settle(self)
+        self.host.fanout.settle(self.outbox)
         while self.opened and self.transport.paused:
             self.wake = asyncio.Event()
             await self.wake.wait()
@@ -144,7 +156,7 @@ class Connection:
         for topic, held in list(self.channels.items()):
             if held is channel:
                 del self.channels[topic]
-        self.gateway.left(channel)
+        self.host.left(channel)
 
     def refuse_join(self, frame: Frame, error: RingforgeError) -> None:
         join_ref = NULL if error.reason == "unmatched topic" else bytes(frame.join_ref)
@@ -170,7 +182,7 @@ class Connection:
             )  # fmt: skip
         channel = Channel(self, frame.topic, bytes(frame.join_ref))
         self.channels[frame.topic] = channel
-        return self.gateway.join(channel, frame, replaced=old)
+        return self.host.join(self, channel, frame, replaced=old)
 
     def _not_joined(self, frame: Frame) -> None:
         topic = json_text(frame.topic)

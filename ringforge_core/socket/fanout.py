@@ -8,10 +8,45 @@ connection across both ways: an own frame notes how many of its topic's frames c
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from ringforge_core.socket.connection import Connection
+from ringforge_core.socket.transport import Transport
+
+
+class Reader(Protocol):
+    """Whose frames an outbox holds."""
+
+    def close_slow(self) -> None:
+        """It takes too little of what is written to it."""
+
+
+class _Nobody:
+    def close_slow(self) -> None:
+        """Its connection has ended already."""
+
+
+NOBODY = _Nobody()
+
+
+class Outbox:
+    """What one connection gets: its own frames that wait for the end of the tick, and the topics it is a member of."""
+
+    __slots__ = ("frames", "joined_at", "reader", "topic", "topics", "transport")
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.transport: Transport = None  # type: ignore[assignment]  # set at the take-over, before the first frame
+        self.frames: list[tuple[int, bytes]] = []
+        """Each with the number of its topic's frames that were handed in before it."""
+        self.joined_at = 0
+        """The topic's frames of this tick that came before the membership."""
+        self.topic: Topic | None = None
+        """Its only topic, or None when it has several or none."""
+        self.topics: list[Topic] = []
+
+    def unsent(self) -> int:
+        """Bytes that wait for the end of the tick or for the kernel."""
+        return sum(len(frame) for _, frame in self.frames) + self.transport.buffered()
 
 
 class Topic:
@@ -22,9 +57,9 @@ class Topic:
     def __init__(self, text: bytes) -> None:
         self.text = text
         """The topic as JSON text."""
-        self.members: dict[Connection, None] = {}
-        self.mixed: dict[Connection, None] = {}
-        """Members that hold several channels: they get each frame by themselves, so that order is kept across topics."""
+        self.members: dict[Outbox, None] = {}
+        self.mixed: dict[Outbox, None] = {}
+        """Members of several topics: they get each frame by themselves, so that order is kept across topics."""
         self.frames: list[bytes] = []
 
 
@@ -34,7 +69,7 @@ class Fanout:
     def __init__(self, *, max_buffered: int) -> None:
         self._max_buffered = max_buffered
         self._topics: list[Topic] = []
-        self._connections: list[Connection] = []
+        self._outboxes: list[Outbox] = []
         self._scheduled = False
 
     def broadcast(self, topic: Topic, frame: bytes) -> None:
@@ -44,64 +79,64 @@ class Fanout:
                 self._topics.append(topic)
                 self._schedule()
             topic.frames.append(frame)
-        for connection in topic.mixed:
-            self.send(connection, frame)
+        for outbox in topic.mixed:
+            self.send(outbox, frame)
 
-    def send(self, connection: Connection, frame: bytes) -> None:
+    def send(self, outbox: Outbox, frame: bytes) -> None:
         """Send to one connection, after everything that was handed in for it before."""
-        if not connection.outbox:
-            self._connections.append(connection)
+        if not outbox.frames:
+            self._outboxes.append(outbox)
             self._schedule()
-        topic = connection.topic
-        connection.outbox.append((len(topic.frames) if topic else 0, frame))
+        topic = outbox.topic
+        outbox.frames.append((len(topic.frames) if topic else 0, frame))
 
-    def attach(self, connection: Connection, topic: Topic) -> None:
+    def attach(self, outbox: Outbox, topic: Topic) -> None:
         """Make the connection a member: it gets what is handed in from now on, also when earlier frames still wait."""
-        if connection.topic is None and not connection.topics:
-            connection.topic = topic
-            topic.members[connection] = None
+        if outbox.topic is None and not outbox.topics:
+            outbox.topic = topic
+            topic.members[outbox] = None
             if topic.frames:
-                connection.joined_at = len(topic.frames)
-                self.send(connection, b"")
+                outbox.joined_at = len(topic.frames)
+                self.send(outbox, b"")
         else:
-            if (only := connection.topic) is not None:
-                self.settle(connection)
-                connection.topic = None
-                del only.members[connection]
-                only.mixed[connection] = None
-            topic.mixed[connection] = None
-        connection.topics.append(topic)
+            if (only := outbox.topic) is not None:
+                self.settle(outbox)
+                outbox.topic = None
+                del only.members[outbox]
+                only.mixed[outbox] = None
+            topic.mixed[outbox] = None
+        outbox.topics.append(topic)
 
-    def detach(self, connection: Connection, topic: Topic) -> None:
+    def detach(self, outbox: Outbox, topic: Topic) -> None:
         """End the membership; what was handed in before is still written."""
-        self.settle(connection)
-        connection.topics.remove(topic)
-        if connection.topic is topic:
-            connection.topic = None
-        topic.members.pop(connection, None)
-        topic.mixed.pop(connection, None)
+        self.settle(outbox)
+        outbox.topics.remove(topic)
+        if outbox.topic is topic:
+            outbox.topic = None
+        topic.members.pop(outbox, None)
+        topic.mixed.pop(outbox, None)
 
-    def settle(self, connection: Connection) -> None:
+    def settle(self, outbox: Outbox) -> None:
         """Write what waits for this connection now, before its memberships change or it closes."""
-        topic = connection.topic
+        topic = outbox.topic
         if topic is not None and topic.frames:
-            self._write(connection, _merge(connection, topic.frames))
-            connection.joined_at = len(topic.frames)
-            self.send(connection, b"")
-        elif connection.outbox:
-            self._write(connection, _merge(connection, ()))
+            self._write(outbox, _merge(outbox, topic.frames))
+            outbox.joined_at = len(topic.frames)
+            self.send(outbox, b"")
+        elif outbox.frames:
+            self._write(outbox, _merge(outbox, ()))
 
     def flush(self) -> None:
         """Write everything that waits, now."""
         self._scheduled = False
         topics, self._topics = self._topics, []
-        connections, self._connections = self._connections, []
+        outboxes, self._outboxes = self._outboxes, []
         for topic in topics:
             frames, topic.frames = topic.frames, []
             self._write_topic(topic, frames)
-        for connection in connections:
-            if connection.outbox:
-                self._write(connection, _merge(connection, ()))
+        for outbox in outboxes:
+            if outbox.frames:
+                self._write(outbox, _merge(outbox, ()))
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -111,31 +146,31 @@ class Fanout:
     def _write_topic(self, topic: Topic, frames: list[bytes]) -> None:
         joined = frames[0] if len(frames) == 1 else b"".join(frames)
         slow = []
-        for connection in topic.members:
-            transport = connection.transport
+        for outbox in topic.members:
+            transport = outbox.transport
             if transport.paused and transport.buffered() > self._max_buffered:
-                slow.append(connection)
+                slow.append(outbox)
             else:
-                transport.write(_merge(connection, frames) if connection.outbox else joined)
-        for connection in slow:
-            connection.close_slow()
+                transport.write(_merge(outbox, frames) if outbox.frames else joined)
+        for outbox in slow:
+            outbox.reader.close_slow()
 
-    def _write(self, connection: Connection, frames: bytes) -> None:
-        transport = connection.transport
+    def _write(self, outbox: Outbox, frames: bytes) -> None:
+        transport = outbox.transport
         if transport.paused and transport.buffered() > self._max_buffered:
-            connection.close_slow()
+            outbox.reader.close_slow()
         else:
             transport.write(frames)
 
 
-def _merge(connection: Connection, topic_frames: list[bytes] | tuple[()]) -> bytes:
+def _merge(outbox: Outbox, topic_frames: list[bytes] | tuple[()]) -> bytes:
     """The connection's own frames, set in between its topic's frames where they were handed in."""
-    outbox, connection.outbox = connection.outbox, []
-    done, connection.joined_at = connection.joined_at, 0
-    if not topic_frames and len(outbox) == 1:
-        return outbox[0][1]
+    own, outbox.frames = outbox.frames, []
+    done, outbox.joined_at = outbox.joined_at, 0
+    if not topic_frames and len(own) == 1:
+        return own[0][1]
     merged: list[bytes] = []
-    for position, frame in outbox:
+    for position, frame in own:
         merged += topic_frames[done:position]
         merged.append(frame)
         done = max(done, position)

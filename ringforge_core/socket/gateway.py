@@ -58,7 +58,7 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._clock = Clock(self, idle_seconds=idle_seconds, join_deadline_seconds=join_deadline_seconds)
+        self._clock = Clock(self.connections, idle_seconds=idle_seconds, join_deadline_seconds=join_deadline_seconds)
 
     async def start(self, capabilities: Sequence[Capability[Any]]) -> None:
         """Take the capabilities, which were made with this gateway's rooms, and begin to keep time."""
@@ -66,7 +66,7 @@ class Gateway:
         self.dispatcher = Dispatcher(capabilities, self.measures)
         self.delivery = Delivery(self.rooms, self._store, capabilities)
         self._joiner = Joiner(self, capabilities)
-        self._clock.start()
+        self._clock.start(self.dispatcher.cancel_overdue)
 
     async def stop(self) -> None:
         """Finish the requests and joins in work and the session rows; `drain` comes before."""
@@ -121,8 +121,11 @@ class Gateway:
 
     # --- channels -----------------------------------------------------------------------------------------------
 
-    def join(self, channel: Channel, frame: Frame, *, replaced: Channel | None) -> None:
-        self._spawn(self._joiner.join(channel, frame, replaced))
+    def receive(self, channel: Channel, frame: Frame) -> None:
+        self.dispatcher.receive(channel, frame)
+
+    def join(self, connection: Connection, channel: Channel, frame: Frame, *, replaced: Channel | None) -> None:
+        self._spawn(self._joiner.join(connection, channel, frame, replaced))
 
     def left(self, channel: Channel) -> None:
         """A channel is over: out of its room, and out of the capabilities that knew of it."""

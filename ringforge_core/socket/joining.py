@@ -13,6 +13,7 @@ from ringforge_core.identity import Credentials, parse_join_credentials
 from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.plugin.messages import Request
 from ringforge_core.socket.channel import Channel
+from ringforge_core.socket.connection import Connection
 from ringforge_core.socket.decoding import RequestDecoder, check_depth
 from ringforge_core.socket.delivery import Resumed, ResumeFrom
 from ringforge_core.socket.frames import Frame, closed, json_text, reply
@@ -62,25 +63,25 @@ class Joiner:
             for capability in capabilities
         ]
 
-    async def join(self, channel: Channel, frame: Frame, replaced: Channel | None) -> None:
+    async def join(self, connection: Connection, channel: Channel, frame: Frame, replaced: Channel | None) -> None:
         """Answer the join. A refusal or a fault answers with an error and leaves the connection open."""
         try:
-            await self._join(channel, frame, replaced)
+            await self._join(connection, channel, frame, replaced)
         except Exception as error:  # a join that fails is answered, never the connection's end
             if not isinstance(error, RingforgeError):
                 log.error("join_failed", exc_info=error)
                 error = RingforgeError("The join failed inside the hub.", reason="join_crashed")
             if not channel.joined:
-                channel.connection.refuse_join(frame, error)
+                connection.refuse_join(frame, error)
                 self._end_replaced(replaced)
-            channel.connection.end(channel)
+            connection.end(channel)
         finally:
             self._gateway.dispatcher.release(channel)
 
-    async def _join(self, channel: Channel, frame: Frame, replaced: Channel | None) -> None:
-        gateway, connection = self._gateway, channel.connection
+    async def _join(self, connection: Connection, channel: Channel, frame: Frame, replaced: Channel | None) -> None:
+        gateway = self._gateway
         payload = _object(frame.payload)
-        agent = await self._authenticate(channel, payload)
+        agent = await self._authenticate(connection, payload)
         _check_topic(frame.topic, agent)
         text, resume = self._read(frame.payload, payload)
         profile: Any = self._profile(text)
@@ -111,8 +112,7 @@ class Joiner:
             channel.entered += 1
             await capability.on_join(channel, decoded)
 
-    async def _authenticate(self, channel: Channel, payload: dict[str, Any]) -> AgentSession:
-        connection = channel.connection
+    async def _authenticate(self, connection: Connection, payload: dict[str, Any]) -> AgentSession:
         credentials = parse_join_credentials(payload, connect=connection.credentials)
         if connection.agent is not None:
             if credentials is not None and credentials.api_key is not None:

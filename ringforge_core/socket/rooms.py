@@ -112,14 +112,14 @@ class Rooms:
         topic = room.topics.get(channel.topic)
         if topic is None:
             topic = room.topics[channel.topic] = Topic(channel.topic)
-        self._fanout.attach(channel.connection, topic)
+        self._fanout.attach(channel.connection.outbox, topic)
         room.agents.setdefault(channel.agent.agent_id, []).append(channel)
 
     def leave(self, channel: Channel) -> None:
         """End the membership; the last one out ends the room."""
         room = self._rooms[channel.agent.fleet_id]
         topic = room.topics[channel.topic]
-        self._fanout.detach(channel.connection, topic)
+        self._fanout.detach(channel.connection.outbox, topic)
         if not topic.members and not topic.mixed:
             del room.topics[channel.topic]
         channels = room.agents[channel.agent.agent_id]
