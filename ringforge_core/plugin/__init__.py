@@ -15,6 +15,7 @@ from ringforge_core.plugin.capability import (
     event,
 )
 from ringforge_core.plugin.hookspecs import Adapter, AdapterContext, hookimpl
+from ringforge_core.plugin.ids import iso, new_event_id, new_id, new_uuid, now
 from ringforge_core.plugin.messages import Push, Reason, Reply, Request, encode_message, encode_payload
 from ringforge_core.plugin.schema import Instant, Json, metadata
 from ringforge_core.plugin.secret import Secret
@@ -41,5 +42,10 @@ __all__ = [
     "encode_payload",
     "event",
     "hookimpl",
+    "iso",
     "metadata",
+    "new_event_id",
+    "new_id",
+    "new_uuid",
+    "now",
 ]

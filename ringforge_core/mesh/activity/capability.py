@@ -8,7 +8,6 @@ from typing import Any, cast
 import msgspec
 
 from ringforge_core.errors import InvalidPayload, LimitReached, NotFound
-from ringforge_core.identity.ids import iso, new_event_id, now
 from ringforge_core.mesh.activity.fleet_agents import FleetAgents
 from ringforge_core.mesh.activity.messages import (
     DATA_BYTES,
@@ -24,7 +23,19 @@ from ringforge_core.mesh.activity.messages import (
 )
 from ringforge_core.mesh.activity.subscriptions import Subscriptions
 from ringforge_core.mesh.past import fitting, payload_of
-from ringforge_core.plugin import AgentSession, Call, Capability, Hub, NoSettings, encode_message, encode_payload, event
+from ringforge_core.plugin import (
+    AgentSession,
+    Call,
+    Capability,
+    Hub,
+    NoSettings,
+    encode_message,
+    encode_payload,
+    event,
+    iso,
+    new_event_id,
+    now,
+)
 from ringforge_core.ports.event_bus import FLEET, Audience, Event, ReplayFilter, Topic
 from ringforge_core.ports.store import Transaction
 

@@ -8,10 +8,9 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import LimitReached, RingforgeError
-from ringforge_core.identity.ids import now
 from ringforge_core.mesh.activity.messages import MAX_SUBSCRIPTIONS
 from ringforge_core.mesh.activity.tables import activity_subscriptions as table
-from ringforge_core.plugin import AgentSession
+from ringforge_core.plugin import AgentSession, now
 from ringforge_core.ports.store import Store, Transaction
 
 

@@ -8,11 +8,10 @@ from typing import Any, cast
 import sqlalchemy as sa
 
 from ringforge_core.errors import NotFound
-from ringforge_core.identity.ids import iso
 from ringforge_core.mesh.past import fitting, payload_of
 from ringforge_core.mesh.replay.cursor import decode_cursor, encode_cursor
 from ringforge_core.mesh.replay.messages import ReplayResult, RequestReplay
-from ringforge_core.plugin import AgentSession, Call, Capability, NoSettings, event
+from ringforge_core.plugin import AgentSession, Call, Capability, NoSettings, event, iso
 from ringforge_core.ports.event_bus import ReplayFilter, Topic
 from ringforge_core.store.tables import events
 
