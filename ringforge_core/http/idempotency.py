@@ -6,10 +6,11 @@
     async def create(self, data: CreateFleet, store: Store, once: Once | None) -> Fleet:
         return await create_fleet(store, …, once=once)
 
-The guard leaves the administrator, who owns the key, in the connection's state. A route takes `once` and hands it to the one `Store.apply` that makes its change; `identity.repeatable.apply_once` gives the
-kept result of a repeat back as the struct that it was. The key, the change and its result are committed together, so this
-holds under races, after a restart and between hubs. For a repeat to get the same status and body, the body must follow from
-the result alone, and the status be the route's own. A refusal is not kept: it may be tried again with the same key.
+The guard leaves the administrator, who owns the key, in the connection's state. A route takes `once` and hands it to the
+one `Store.apply` that makes its change; `identity.repeatable.apply_once` gives the kept result of a repeat back as the
+struct that it was. The key, the change and its result are committed together, so this holds under races, after a restart
+and between hubs. For a repeat to get the same status and body, the body must follow from the result alone, and the status
+be the route's own. A refusal is not kept: it may be tried again with the same key.
 
 Method, path, query and body are the fingerprint: the same key with another request is refused with `idempotency_conflict`
 (409). Kept results are encrypted under the caller's API key, of which the hub has only a digest: so a result may hold a
@@ -22,7 +23,7 @@ import hashlib
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.params import Parameter
+from litestar.params import HeaderParameter
 
 from ringforge_core.http.bearer import bearer_token
 from ringforge_core.identity.administrators import Administrator
@@ -33,8 +34,8 @@ OPERATION = "http"
 
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key", min_length=1, max_length=200, required=False,
+    HeaderParameter(
+        name="Idempotency-Key", min_length=1, max_length=200, required=False,
         description="Repeat a request with the same key and it is done once; the answer is the first one's.",
     ),
 ]  # fmt: skip

@@ -25,7 +25,8 @@ Rows = Sequence[Mapping[str, Any]]
 class Once(msgspec.Struct, frozen=True):
     """Makes a change happen once: the same key with the same fingerprint gets the first one's result again.
 
-    The same key with another fingerprint is refused with `idempotency_conflict`.
+    The same key with another fingerprint is refused with `idempotency_conflict`. Under a `secret` of 32 bytes, which is not
+    kept, the result is kept encrypted: each repeat must bring it along.
     """
 
     tenant_id: str
@@ -33,6 +34,7 @@ class Once(msgspec.Struct, frozen=True):
     operation: str
     key: str
     fingerprint: bytes
+    secret: bytes | None = None
 
 
 class Charge(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+from nacl.secret import SecretBox
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ringforge_core.errors import Conflict
@@ -69,7 +70,7 @@ class Idempotency:
         )
         row = {"reply": None, "expires_at": now + self._keep}
         keys = sorted(claims)  # one order for all hubs, so that none deadlock
-        transaction.execute(free, [{**msgspec.structs.asdict(claims[key]), **row} for key in keys])
+        transaction.execute(free, [{**_claim_row(claims[key]), **row} for key in keys])
         query = sa.select(*_KEY, idempotency.c.fingerprint, idempotency.c.reply)
         used = query.where(sa.tuple_(*_KEY).in_(keys), idempotency.c.reply.is_not(None))
         return {_key(row): (row.fingerprint, row.reply) for row in transaction.execute(used)}
@@ -84,9 +85,16 @@ def _key(once: Once | sa.Row[Any]) -> Key:
     return once.tenant_id, once.owner_id, once.operation, once.key
 
 
+def _claim_row(once: Once) -> dict[str, Any]:
+    return {
+        "tenant_id": once.tenant_id, "owner_id": once.owner_id, "operation": once.operation, "key": once.key,
+        "fingerprint": once.fingerprint,
+    }  # fmt: skip
+
+
 def _answer(work: Work, once: Once, fingerprint: bytes, reply: bytes) -> None:
     if once.fingerprint == fingerprint:
-        work.result = msgspec.Raw(reply)
+        work.result = msgspec.Raw(reply if once.secret is None else SecretBox(once.secret).decrypt(reply))
     else:
         work.error = Conflict(
             "This idempotency key was used for another request.",
@@ -97,4 +105,6 @@ def _answer(work: Work, once: Once, fingerprint: bytes, reply: bytes) -> None:
 
 def _reply_row(once: Once, result: Any) -> dict[str, Any]:
     reply = encode_message(result) if isinstance(result, (Reply, Push)) else bytes(encode_payload(result))
+    if once.secret is not None:
+        reply = SecretBox(once.secret).encrypt(reply)
     return {"reply": reply, **{f"of_{column.name}": value for column, value in zip(_KEY, _key(once), strict=True)}}
