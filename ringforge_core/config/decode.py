@@ -6,11 +6,12 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from ringforge_core.config.fields import is_table, notes, plain_type
+from ringforge_core.config.fields import is_table, notes, plain_type, table_defaults
 from ringforge_core.config.problems import Problems
 from ringforge_core.config.references import resolve
 from ringforge_core.config.settings import PluginTable
@@ -29,8 +30,10 @@ class Decoder:
         self._problems = problems
         self._environ = environ
 
-    def table(self, settings_type: type[Settings], value: Any, path: KeyPath) -> Settings | None:
-        """The table at `path` as a struct, or None when something in it is wrong."""
+    def table(
+        self, settings_type: type[Settings], value: Any, path: KeyPath, defaults: Settings | None = None
+    ) -> Settings | None:
+        """The table at `path` as a struct, or None when something in it is wrong. Absent keys are as in `defaults`."""
         if not isinstance(value, dict):
             self._problems.add_table(path, f"must be a table, got {_describe(value)}")
             return None
@@ -41,16 +44,18 @@ class Decoder:
         fields = [field for field in msgspec.structs.fields(settings_type) if field.name not in values]
         for field in fields:
             if field.encode_name in table:
-                values[field.name] = self._value(field.type, table.pop(field.encode_name), (*path, field.encode_name))
-            elif field.required:
+                values[field.name] = self._value(field, table.pop(field.encode_name), (*path, field.encode_name))
+            elif field.required and defaults is None:
                 self._problems.add_table(path, f'needs the key "{field.encode_name}"')
         for unknown in table:
             self._problems.add_unknown((*path, unknown), [field.encode_name for field in fields])
-        return None if len(self._problems) > before else self._build(settings_type, values, path)
+        return None if len(self._problems) > before else self._build(settings_type, values, path, defaults)
 
-    def _build(self, settings_type: type[Settings], values: dict[str, Any], path: KeyPath) -> Settings | None:
+    def _build(
+        self, settings_type: type[Settings], values: dict[str, Any], path: KeyPath, defaults: Settings | None
+    ) -> Settings | None:
         try:
-            return settings_type(**values)
+            return settings_type(**({} if defaults is None else msgspec.structs.asdict(defaults)) | values)
         except ValueError as error:  # from its __post_init__
             key, colon, message = str(error).partition(": ")
             if colon and key in settings_type.__struct_fields__:
@@ -59,10 +64,11 @@ class Decoder:
                 self._problems.add_table(path, redact(str(error)))
             return None
 
-    def _value(self, annotation: Any, value: Any, path: KeyPath) -> Any:
+    def _value(self, field: msgspec.structs.FieldInfo, value: Any, path: KeyPath) -> Any:
+        annotation = field.type
         plain = plain_type(annotation)
         if is_table(plain):
-            return self.table(plain, value, path)
+            return self.table(plain, value, path, table_defaults(field))
         value = _typed(plain, value)
         if isinstance(value, str) and _may_be_reference(annotation):
             return self._dereference(value, path)
@@ -102,7 +108,7 @@ def _typed(kind: Any, value: Any) -> Any:
         return {key: _typed(plain_type(item), inner) for key, inner in value.items()}
     if not isinstance(value, Text):
         return value
-    if container not in _PARSED:
+    if not any(option in _PARSED for option in (container, *_options(kind))):
         return str(value)
     try:
         return tomllib.loads(f"value = {value}")["value"]
@@ -110,6 +116,10 @@ def _typed(kind: Any, value: Any) -> Any:
         if container in (list, tuple, set, frozenset):
             return [part.strip() for part in value.split(",") if part.strip()]
         return str(value)
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
 
 
 def _explain(message: str, value: Any, *, secret: bool) -> str:

@@ -46,18 +46,26 @@ def is_table(annotation: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def settings_of(settings_type: type[msgspec.Struct], table: KeyPath) -> Iterator[Setting]:
-    """The keys of a settings struct, those of tables within it after its own."""
+def settings_of(
+    settings_type: type[msgspec.Struct], table: KeyPath, defaults: msgspec.Struct | None = None
+) -> Iterator[Setting]:
+    """The keys of a settings struct, those of tables within it after its own. `defaults` are instead of the type's own."""
     fields = msgspec.structs.fields(settings_type)
     for field in fields:
         if field.name not in UNDOCUMENTED and not is_table(field.type):
             described = [note for note in notes(field.type) if note.description]
             description = described[0].description if described else None
             examples = tuple(example for note in described for example in note.examples or ())
-            yield Setting(table, field.encode_name, description or "", _default(field), examples)
+            default = _default(field) if defaults is None else getattr(defaults, field.name)
+            yield Setting(table, field.encode_name, description or "", default, examples)
     for field in fields:
         if is_table(field.type):
-            yield from settings_of(plain_type(field.type), (*table, field.encode_name))
+            yield from settings_of(plain_type(field.type), (*table, field.encode_name), table_defaults(field))
+
+
+def table_defaults(field: msgspec.structs.FieldInfo) -> msgspec.Struct | None:
+    """What a table within a table has by default, when that is not what its type has."""
+    return field.default if isinstance(field.default, msgspec.Struct) else None
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Any:

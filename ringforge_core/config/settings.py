@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, field
 
 from ringforge_core.config.tree import Origins
+from ringforge_core.limits.settings import LimitsSettings
 from ringforge_core.plugin.secret import Secret
 from ringforge_core.store.settings import StoreSettings
 
@@ -168,6 +169,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     store: StoreSettings = field(default_factory=StoreSettings)
     event_bus: EventBusSettings = field(default_factory=EventBusSettings)
     capabilities: CapabilitiesSettings = field(default_factory=CapabilitiesSettings)
+    limits: LimitsSettings = field(default_factory=LimitsSettings)
     origins: Origins = field(default_factory=Origins)
 
     @classmethod

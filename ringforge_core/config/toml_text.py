@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ringforge_core.plugin.secret import Secret, redact
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def toml_text(value: Any) -> str:
@@ -19,10 +22,14 @@ def toml_text(value: Any) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return f"[{', '.join(toml_text(item) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key} = {toml_text(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{_key(key)} = {toml_text(item)}' for key, item in value.items())}}}"
     if isinstance(value, Secret | Path):
         return _quoted(str(value))
     return _quoted(redact(str(value)))
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
 
 
 def _quoted(text: str) -> str:
