@@ -118,7 +118,7 @@ class Hub:
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
                 connect_check_handler(self.admission, hub.public_url),
                 metrics_handler(registry, hub.operator_token),
-                administration(self.store, address_of, self._presences()),
+                administration(self.store, address_of, self._presences(), has_squads=self._has("groups")),
             ],
             lifespan=[lifespan] if runs_hub else [],
             exception_handlers={
@@ -135,6 +135,9 @@ class Hub:
     def _presences(self) -> Presences:
         """Whichever capability tells who is connected."""
         return next((part for part in self.capabilities if isinstance(part, Presences)), NobodyPresent())
+
+    def _has(self, capability: str) -> bool:
+        return any(part.name == capability for part in self.capabilities)
 
     async def _check_store(self) -> None:
         await self.store.read(lambda connection: connection.exec_driver_sql("SELECT 1").fetchone())

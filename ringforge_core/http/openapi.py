@@ -38,5 +38,7 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag("API keys", "What lets agents and administrators in."),
             Tag("Fleets", "Agents of one fleet see each other, and nobody else."),
             Tag("Agents", "Who works in the fleets."),
+            Tag("Squads", "Agents of one fleet that work on one thing."),
+            Tag("Audit", "Who did what, when, from where."),
         ],
     )

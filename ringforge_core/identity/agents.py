@@ -81,15 +81,17 @@ async def move_agent(
     return await apply_once(store, move_agents, move, MovedAgent, once=once)
 
 
-async def delete_agent(store: Store, tenant_id: str, agent_id: str, *, actor: Actor) -> None:
+async def delete_agent(store: Store, tenant_id: str, agent_id: str, *, actor: Actor, once: Once | None = None) -> str:
     """Delete the agent with its sessions; its connections are closed within seconds, its name is free again.
 
-    Raises `NotFound`.
+    Returns its `ag_…`. Raises `NotFound`.
     """
-    await store.apply(delete_agents, AgentDeletion(tenant_id, agent_id, actor, now()))
+    return await apply_once(store, delete_agents, AgentDeletion(tenant_id, agent_id, actor, now()), str, once=once)
 
 
-async def delete_ghost_agents(store: Store, tenant_id: str, *, actor: Actor, older_than: timedelta = ON_THE_WAY) -> int:
+async def delete_ghost_agents(
+    store: Store, tenant_id: str, *, actor: Actor, older_than: timedelta = ON_THE_WAY, once: Once | None = None
+) -> int:
     """Delete the agents without a name that never joined a fleet; returns how many."""
     at = now()
-    return await store.apply(delete_ghosts, Cleanup(tenant_id, at - older_than, actor, at))
+    return await apply_once(store, delete_ghosts, Cleanup(tenant_id, at - older_than, actor, at), int, once=once)

@@ -31,7 +31,8 @@ class Cleanup(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def delete_agents(tx: Transaction, commands: Sequence[AgentDeletion]) -> list[RingforgeError | None]:
+def delete_agents(tx: Transaction, commands: Sequence[AgentDeletion]) -> list[str | RingforgeError]:
+    """Each gives the deleted agent's `ag_…`."""
     return [_delete(tx, command) for command in commands]
 
 
@@ -40,12 +41,12 @@ def delete_ghosts(tx: Transaction, commands: Sequence[Cleanup]) -> list[int]:
     return [_delete_ghosts(tx, command) for command in commands]
 
 
-def _delete(tx: Transaction, command: AgentDeletion) -> RingforgeError | None:
+def _delete(tx: Transaction, command: AgentDeletion) -> str | RingforgeError:
     deleted = _remove(tx, command, is_agent(command.tenant_id, command.agent_id))
     if not deleted:
         return no_such_agent()
     tx.audit(command.actor.did("agent.deleted", command.tenant_id, target=("agent", deleted[0])))
-    return None
+    return deleted[0]
 
 
 def _delete_ghosts(tx: Transaction, command: Cleanup) -> int:

@@ -11,7 +11,7 @@ from ringforge_core.errors import RingforgeError
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_rows import is_agent, no_such_agent
 from ringforge_core.identity.tables import agents
-from ringforge_core.ports.store import Store, Transaction
+from ringforge_core.ports.store import Once, Store, Transaction
 
 
 class FleetAdminGrant(msgspec.Struct, frozen=True):
@@ -21,9 +21,11 @@ class FleetAdminGrant(msgspec.Struct, frozen=True):
     actor: Actor
 
 
-async def grant_fleet_admin(store: Store, tenant_id: str, agent_id: str, *, granted: bool, actor: Actor) -> None:
+async def grant_fleet_admin(
+    store: Store, tenant_id: str, agent_id: str, *, granted: bool, actor: Actor, once: Once | None = None
+) -> None:
     """Allow an agent to administer fleets, or no longer. Raises `NotFound`."""
-    await store.apply(_grant, FleetAdminGrant(tenant_id, agent_id, granted, actor))
+    await store.apply(_grant, FleetAdminGrant(tenant_id, agent_id, granted, actor), once=once)
 
 
 async def is_fleet_admin(store: Store, tenant_id: str, agent_id: str) -> bool:

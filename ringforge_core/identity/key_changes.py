@@ -42,7 +42,7 @@ class Revocation(msgspec.Struct, frozen=True):
     at: datetime
 
 
-def write_keys(transaction: Transaction, commands: Sequence[NewKey]) -> list[RingforgeError | None]:
+def write_keys(transaction: Transaction, commands: Sequence[NewKey]) -> list[CreatedKey | RingforgeError]:
     wanted = {command.key.fleet_id for command in commands if command.key.fleet_id is not None}
     own_fleets = {
         (row["tenant_id"], row["id"])
@@ -55,7 +55,7 @@ def write_keys(transaction: Transaction, commands: Sequence[NewKey]) -> list[Rin
         )
     }
     rows: list[dict[str, Any]] = []
-    results: list[RingforgeError | None] = []
+    results: list[CreatedKey | RingforgeError] = []
     for command in commands:
         tenant_id, key = command.tenant_id, command.key
         if tenant_id not in known:
@@ -68,7 +68,7 @@ def write_keys(transaction: Transaction, commands: Sequence[NewKey]) -> list[Rin
             transaction.audit(
                 command.actor.did("api_key.created", tenant_id, target=target, kind=key.kind, prefix=key.prefix)
             )
-            results.append(None)
+            results.append(key)
     if rows:
         transaction.execute(api_keys.insert(), rows)
     return results

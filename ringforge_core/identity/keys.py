@@ -16,8 +16,9 @@ from ringforge_core.identity.claim import ShortText
 from ringforge_core.identity.ids import KeyKind, now
 from ringforge_core.identity.key_changes import NewKey, Revocation, Rotation, revoke_keys, rotate_keys, write_keys
 from ringforge_core.identity.paging import Page, next_cursor, page_of
+from ringforge_core.identity.repeatable import apply_once
 from ringforge_core.identity.tables import api_keys
-from ringforge_core.ports.store import Store
+from ringforge_core.ports.store import Once, Store
 
 GRACE = timedelta(hours=24)
 """How long a key that was replaced still works, so that nobody has to change it everywhere in one moment."""
@@ -26,7 +27,10 @@ OPERATOR = Actor("operator", "command line")
 
 
 class Keys:
-    """`actor` is who makes or ends a key, for the audit log; by default the operator at the command line."""
+    """`actor` is who makes or ends a key, for the audit log; by default the operator at the command line.
+
+    With `once`, a repeat gets the first result: for a new key, its `secret` must be set.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -40,6 +44,7 @@ class Keys:
         name: str | None = None,
         expires_at: datetime | None = None,
         actor: Actor = OPERATOR,
+        once: Once | None = None,
     ) -> CreatedKey:
         """Make a key, for one fleet of the tenant or for its default fleet; `expires_at` is aware and in the future.
 
@@ -47,8 +52,7 @@ class Keys:
         """
         _check(kind, name, expires_at)
         key = new_key(kind, fleet_id=fleet_id, name=name, expires_at=expires_at)
-        await self._store.apply(write_keys, NewKey(tenant_id, key, actor))
-        return key
+        return await apply_once(self._store, write_keys, NewKey(tenant_id, key, actor), CreatedKey, once=once)
 
     async def list(self, tenant_id: str) -> Sequence[KeyInfo]:
         """The keys that are not revoked, newest first; those of an unknown tenant are none."""
@@ -62,7 +66,15 @@ class Keys:
         rows = list(await self._store.read(lambda connection: connection.execute(query).mappings().all()))
         return Page([KeyInfo(**row) for row in rows[:limit]], next_cursor(rows, limit))
 
-    async def rotate(self, tenant_id: str, key_id: str, *, grace: timedelta = GRACE, actor: Actor = OPERATOR) -> RotatedKey:
+    async def rotate(
+        self,
+        tenant_id: str,
+        key_id: str,
+        *,
+        grace: timedelta = GRACE,
+        actor: Actor = OPERATOR,
+        once: Once | None = None,
+    ) -> RotatedKey:
         """Make a key of the same kind, fleet and name, without an expiry; the old one works for `grace` (up to 30 days)
         longer, unless it expires before.
 
@@ -73,14 +85,15 @@ class Keys:
                 "The grace period is out of range.", field="grace_hours", fix="Give 0 to 720 hours; the default is 24."
             )
         at = now()
-        return await self._store.apply(rotate_keys, Rotation(tenant_id, key_id, actor, at=at, until=at + grace))
+        rotation = Rotation(tenant_id, key_id, actor, at=at, until=at + grace)
+        return await apply_once(self._store, rotate_keys, rotation, RotatedKey, once=once)
 
-    async def revoke(self, tenant_id: str, key_id: str, *, actor: Actor = OPERATOR) -> None:
+    async def revoke(self, tenant_id: str, key_id: str, *, actor: Actor = OPERATOR, once: Once | None = None) -> None:
         """End a key; its connections follow within seconds. A second time changes nothing.
 
         Raises `NotFound` for a key that is not there or not the tenant's.
         """
-        await self._store.apply(revoke_keys, Revocation(tenant_id, key_id, actor, now()))
+        await self._store.apply(revoke_keys, Revocation(tenant_id, key_id, actor, now()), once=once)
 
 
 def _check(kind: str, name: str | None, expires_at: datetime | None) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from ringforge_core.ports.store import Command, Once, Store, Write
 
-Result = TypeVar("Result", bound=msgspec.Struct)
+Result = TypeVar("Result")
 
 
 async def apply_once(

@@ -11,13 +11,14 @@ from litestar.enums import HttpMethod
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Limit
+from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Limit, Repeatable
 from ringforge_core.http.admin.presence import Presence, Presences
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.identity import agents
 from ringforge_core.identity.agents import AgentInfo, AgentPatch
 from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.grants import grant_fleet_admin
+from ringforge_core.ports.store import Once
 
 OfFleet = Annotated[str | None, QueryParameter(max_length=100, pattern=TEXT, description="Only agents of this fleet.")]
 ShortText = Annotated[str, Meta(max_length=100, pattern=TEXT)]
@@ -94,7 +95,7 @@ class AgentController(Controller):
         return AgentList([entry(agent, call.presences) for agent in page.items], len(page.items), page.cursor)
 
     @get("/{agent_id:str}", summary="Show an agent", responses=refusals(404))
-    async def show(self, agent_id: Id, call: Call) -> AgentEntry:
+    async def show(self, call: Call, agent_id: Id) -> AgentEntry:
         """By its `agent_id` or its `id`."""
         return entry(await agents.get_agent(call.store, call.tenant_id, agent_id), call.presences)
 
@@ -102,35 +103,39 @@ class AgentController(Controller):
         "/{agent_id:str}", http_method=[HttpMethod.PATCH, HttpMethod.PUT], status_code=200, summary="Change an agent",
         responses=refusals(404, 409, 413),
     )  # fmt: skip
-    async def change(self, agent_id: Id, data: JSONBody[ChangeAgent], call: Call) -> AgentEntry:
+    async def change(self, call: Call, once: Repeatable, agent_id: Id, data: JSONBody[ChangeAgent]) -> AgentEntry:
         """Its fleet is told of the new profile."""
         patch = AgentPatch(name=data.name, framework=data.framework, capabilities=data.capabilities)
-        changed = await agents.update_agent(call.store, call.tenant_id, agent_id, patch, actor=call.actor)
+        changed = await agents.update_agent(call.store, call.tenant_id, agent_id, patch, actor=call.actor, once=once)
         return entry(changed, call.presences)
 
-    @delete("/{agent_id:str}", status_code=200, summary="Delete an agent", responses=refusals(404))
-    async def remove(self, agent_id: Id, call: Call) -> DeletedAgent:
+    @delete("/{agent_id:str}", status_code=200, summary="Delete an agent", responses=refusals(404, 409))
+    async def remove(self, call: Call, once: Repeatable, agent_id: Id) -> DeletedAgent:
         """Its connections are closed within seconds, and its name is free again."""
-        agent = await agents.get_agent(call.store, call.tenant_id, agent_id)
-        await agents.delete_agent(call.store, call.tenant_id, agent.agent_id, actor=call.actor)
-        return DeletedAgent(agent.agent_id)
+        deleted = await agents.delete_agent(call.store, call.tenant_id, agent_id, actor=call.actor, once=once)
+        return DeletedAgent(deleted)
 
-    @put("/{agent_id:str}/fleet-admin", status_code=200, summary="Let an agent administer fleets", responses=refusals(404))
-    async def grant(self, agent_id: Id, call: Call) -> AgentEntry:
+    @put(
+        "/{agent_id:str}/fleet-admin",
+        status_code=200,
+        summary="Let an agent administer fleets",
+        responses=refusals(404, 409),
+    )
+    async def grant(self, call: Call, once: Repeatable, agent_id: Id) -> AgentEntry:
         """It may create, change and delete fleets over its WebSocket, and move itself and others."""
-        return await _grant(call, agent_id, granted=True)
+        return await _grant(call, once, agent_id, granted=True)
 
     @delete(
         "/{agent_id:str}/fleet-admin", status_code=200, summary="No longer let an agent administer fleets",
-        responses=refusals(404),
+        responses=refusals(404, 409),
     )  # fmt: skip
-    async def revoke(self, agent_id: Id, call: Call) -> AgentEntry:
-        return await _grant(call, agent_id, granted=False)
+    async def revoke(self, call: Call, once: Repeatable, agent_id: Id) -> AgentEntry:
+        return await _grant(call, once, agent_id, granted=False)
 
     @post("/cleanup", status_code=200, summary="Delete ghost agents", responses=refusals(409))
-    async def clean_up(self, call: Call) -> CleanedUp:
+    async def clean_up(self, call: Call, once: Repeatable) -> CleanedUp:
         """Those without a name that registered over a minute ago and never joined a fleet."""
-        deleted = await agents.delete_ghost_agents(call.store, call.tenant_id, actor=call.actor)
+        deleted = await agents.delete_ghost_agents(call.store, call.tenant_id, actor=call.actor, once=once)
         return CleanedUp(deleted, f"{deleted} nameless agents that never joined a fleet were deleted.")
 
 
@@ -144,6 +149,6 @@ def _doing(presence: Presence) -> AgentPresence:
     return AgentPresence(presence.state, presence.task, presence.load, presence.connected_at)
 
 
-async def _grant(call: AdminCall, agent_id: str, *, granted: bool) -> AgentEntry:
-    await grant_fleet_admin(call.store, call.tenant_id, agent_id, granted=granted, actor=call.actor)
+async def _grant(call: AdminCall, once: Once | None, agent_id: str, *, granted: bool) -> AgentEntry:
+    await grant_fleet_admin(call.store, call.tenant_id, agent_id, granted=granted, actor=call.actor, once=once)
     return entry(await agents.get_agent(call.store, call.tenant_id, agent_id), call.presences)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import msgspec
+import sqlalchemy as sa
 from litestar import Controller, delete, get, post, route
 from litestar.enums import HttpMethod
 from litestar.params import JSONBody
 from msgspec import UNSET, Meta, UnsetType
 
 from ringforge_core.errors import Conflict
-from ringforge_core.http.admin.call import MOST, Call, Cursor, Id, Limit
+from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Limit, Repeatable
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.identity import fleets
-from ringforge_core.identity.agents import list_agents, move_agent
+from ringforge_core.identity.agents import AgentInfo, list_agents, move_agent
 from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.fleets import CountedFleet, Fleet
+from ringforge_core.mesh.groups.administration import SquadOverview, read_squads, squads_of_agents
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)]
 Description = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00\ud800-\udfff]*$")]
@@ -32,9 +35,12 @@ class FleetList(msgspec.Struct):
 
 
 class FleetMember(msgspec.Struct):
+    """An agent of the fleet, connected or not; `squad_id` is the squad that it joined last."""
+
     agent_id: str
     name: str | None
     fleet_id: str
+    squad_id: str | None
     framework: str | None
     capabilities: list[str]
     last_seen_at: datetime | None
@@ -45,6 +51,7 @@ class FleetOverview(CountedFleet, kw_only=True, frozen=True):
 
     connected_agents: int
     agents: list[FleetMember]
+    squads: list[SquadOverview]
 
 
 class CreateFleet(msgspec.Struct):
@@ -84,38 +91,39 @@ class FleetController(Controller):
         return FleetList(page.items, len(page.items), page.cursor)
 
     @post(summary="Create a fleet", responses=refusals(409, 413))
-    async def create(self, data: JSONBody[CreateFleet], call: Call) -> Fleet:
+    async def create(self, call: Call, once: Repeatable, data: JSONBody[CreateFleet]) -> Fleet:
         """Names are unique in the tenant. `quota_exceeded` when the plan has no more fleets."""
         return await fleets.create_fleet(
-            call.store, call.tenant_id, name=data.name, description=data.description, actor=call.actor
+            call.store, call.tenant_id, name=data.name, description=data.description, actor=call.actor, once=once
         )
 
     @get("/{fleet_id:str}", summary="Show a fleet", responses=refusals(404))
-    async def show(self, fleet_id: Id, call: Call) -> FleetOverview:
+    async def show(self, call: Call, fleet_id: Id) -> FleetOverview:
         fleet = await fleets.get_fleet(call.store, call.tenant_id, fleet_id)
         page = await list_agents(call.store, call.tenant_id, fleet_id=fleet_id, limit=MOST)
-        members = [
-            FleetMember(agent.agent_id, agent.name, agent.fleet_id, agent.framework, agent.capabilities, agent.last_seen_at)
-            for agent in page.items
-        ]
-        connected = call.presences.present_count(fleet_id)
-        return FleetOverview(**msgspec.structs.asdict(fleet), connected_agents=connected, agents=members)
+        squad_of, squads = await call.store.read(partial(_squads, call, fleet_id)) if call.has_squads else ({}, [])
+        return FleetOverview(
+            **msgspec.structs.asdict(fleet),
+            connected_agents=call.presences.present_count(fleet_id),
+            agents=[_member(agent, squad_of.get(agent.agent_id)) for agent in page.items],
+            squads=squads,
+        )
 
     @route(
         "/{fleet_id:str}", http_method=[HttpMethod.PATCH, HttpMethod.PUT], status_code=200, summary="Change a fleet",
         responses=refusals(404, 409, 413),
     )  # fmt: skip
-    async def change(self, fleet_id: Id, data: JSONBody[ChangeFleet], call: Call) -> Fleet:
+    async def change(self, call: Call, once: Repeatable, fleet_id: Id, data: JSONBody[ChangeFleet]) -> Fleet:
         return await fleets.update_fleet(
             call.store, call.tenant_id, fleet_id, name=data.name, description=data.description,
-            actor=call.actor,
+            actor=call.actor, once=once,
         )  # fmt: skip
 
     @delete("/{fleet_id:str}", status_code=200, summary="Delete a fleet", responses=refusals(404, 409))
-    async def remove(self, fleet_id: Id, call: Call) -> DeletedFleet:
+    async def remove(self, call: Call, once: Repeatable, fleet_id: Id) -> DeletedFleet:
         """Only a fleet without agents, and never the last one. Its keys end with it."""
         try:
-            deleted = await fleets.delete_fleet(call.store, call.tenant_id, fleet_id, actor=call.actor)
+            deleted = await fleets.delete_fleet(call.store, call.tenant_id, fleet_id, actor=call.actor, once=once)
         except Conflict as error:
             raise Conflict(error.message, fix=error.fix, because=error.reason) from error
         return DeletedFleet(deleted.id)
@@ -124,7 +132,18 @@ class FleetController(Controller):
         "/{fleet_id:str}/agents/{agent_id:str}", status_code=200, summary="Move an agent into a fleet", tags=["Agents"],
         responses=refusals(404, 409),
     )  # fmt: skip
-    async def move(self, fleet_id: Id, agent_id: Id, call: Call) -> Placement:
+    async def move(self, call: Call, once: Repeatable, fleet_id: Id, agent_id: Id) -> Placement:
         """Its connections are closed within seconds; it finds its new fleet when it connects again."""
-        moved = await move_agent(call.store, call.tenant_id, agent_id, fleet_id, actor=call.actor)
+        moved = await move_agent(call.store, call.tenant_id, agent_id, fleet_id, actor=call.actor, once=once)
         return Placement(moved.agent.agent_id, moved.agent.fleet_id, None, f"Moved to {moved.agent.fleet_name}.")
+
+
+def _member(agent: AgentInfo, squad_id: str | None) -> FleetMember:
+    return FleetMember(
+        agent.agent_id, agent.name, agent.fleet_id, squad_id, agent.framework, agent.capabilities, agent.last_seen_at
+    )
+
+
+def _squads(call: AdminCall, fleet_id: str, connection: sa.Connection) -> tuple[dict[str, str], list[SquadOverview]]:
+    """The squad of each agent that is in one, and all squads, as of one moment."""
+    return squads_of_agents(connection, call.tenant_id, fleet_id), read_squads(connection, call.tenant_id, fleet_id)

@@ -10,7 +10,7 @@ from litestar import Controller, delete, get, post
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from ringforge_core.http.admin.call import MOST, Call, Cursor, Id, Limit
+from ringforge_core.http.admin.call import MOST, Call, Cursor, Id, Limit, Repeatable
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.identity import CreatedKey, KeyInfo, KeyKind, Keys
 from ringforge_core.identity.claim import TEXT
@@ -89,27 +89,29 @@ class KeyController(Controller):
         return KeyList([KeyEntry(**_fields(key)) for key in page.items], len(page.items), page.cursor)
 
     @post(summary="Make a key", responses=refusals(404, 409, 413))
-    async def create(self, data: JSONBody[CreateKey], call: Call) -> NewKey:
+    async def create(self, call: Call, once: Repeatable, data: JSONBody[CreateKey]) -> NewKey:
         """Its text is in the answer, and nowhere else."""
         made = await Keys(call.store).create(
             call.tenant_id, kind=data.type, fleet_id=data.fleet_id, name=data.name,
-            expires_at=data.expires_at, actor=call.actor,
+            expires_at=data.expires_at, actor=call.actor, once=once,
         )  # fmt: skip
         return NewKey(**_fields(made), key=made.key)
 
     @post("/{key_id:str}/rotate", summary="Replace a key", responses=refusals(404, 409, 413))
-    async def rotate(self, key_id: Id, call: Call, data: JSONBody[RotateKey | None] = None) -> KeyReplacement:
+    async def rotate(
+        self, call: Call, once: Repeatable, key_id: Id, data: JSONBody[RotateKey | None] = None
+    ) -> KeyReplacement:
         """Makes a key of the same type, fleet and name. The old one goes on working for a grace period, then its
         connections are closed."""
         grace = timedelta(hours=(data or RotateKey()).grace_hours)
-        rotated = await Keys(call.store).rotate(call.tenant_id, key_id, grace=grace, actor=call.actor)
+        rotated = await Keys(call.store).rotate(call.tenant_id, key_id, grace=grace, actor=call.actor, once=once)
         old = ReplacedKey(rotated.replaced_id, rotated.replaced_expires_at)
         return KeyReplacement(**_fields(rotated.key), key=rotated.key.key, replaces=old)
 
-    @delete("/{key_id:str}", status_code=200, summary="Revoke a key", responses=refusals(404))
-    async def revoke(self, key_id: Id, call: Call) -> RevokedKey:
+    @delete("/{key_id:str}", status_code=200, summary="Revoke a key", responses=refusals(404, 409))
+    async def revoke(self, call: Call, once: Repeatable, key_id: Id) -> RevokedKey:
         """At once and for good; the connections that it opened are closed within seconds."""
-        await Keys(call.store).revoke(call.tenant_id, key_id, actor=call.actor)
+        await Keys(call.store).revoke(call.tenant_id, key_id, actor=call.actor, once=once)
         return RevokedKey(key_id)
 
 

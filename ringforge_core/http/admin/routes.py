@@ -7,23 +7,29 @@ from litestar.di import Provide
 
 from ringforge_core.http.addresses import ClientAddress
 from ringforge_core.http.admin.agents import AgentController
+from ringforge_core.http.admin.audit import AuditController
 from ringforge_core.http.admin.call import provide_call
 from ringforge_core.http.admin.fleets import FleetController
 from ringforge_core.http.admin.guards import only_administrators, only_possible_ids
 from ringforge_core.http.admin.keys import KeyController
 from ringforge_core.http.admin.presence import Presences
+from ringforge_core.http.admin.squads import SquadController
 from ringforge_core.http.admin.tenants import TenantController
+from ringforge_core.http.idempotency import once_of
 from ringforge_core.http.openapi import ADMIN_KEY
 from ringforge_core.ports.store import Store
 
 
-def administration(store: Store, client_address: ClientAddress, presences: Presences) -> Router:
+def administration(store: Store, client_address: ClientAddress, presences: Presences, *, has_squads: bool) -> Router:
+    """`has_squads`: the hub has the capability groups."""
+    controllers = [TenantController, KeyController, FleetController, AgentController, AuditController]
     return Router(
         path="/api/v1",
-        route_handlers=[TenantController, KeyController, FleetController, AgentController],
+        route_handlers=[*controllers, SquadController] if has_squads else controllers,
         guards=[only_administrators(store, client_address), only_possible_ids],
         dependencies={
-            "call": Provide(provide_call(store, presences), sync_to_thread=False),
+            "call": Provide(provide_call(store, presences, has_squads=has_squads), sync_to_thread=False),
+            "once": Provide(once_of),
         },
         security=[{ADMIN_KEY: []}],
     )

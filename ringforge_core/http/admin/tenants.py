@@ -10,7 +10,7 @@ from litestar.params import JSONBody
 from msgspec import UNSET, Meta, UnsetType
 
 from ringforge_core.errors import Forbidden, NotFound
-from ringforge_core.http.admin.call import AdminCall, Call, Id
+from ringforge_core.http.admin.call import AdminCall, Call, Id, Repeatable
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.tenants import Tenant, get_tenant, rename_tenant
@@ -28,18 +28,18 @@ class TenantController(Controller):
     tags = ("Tenant",)
 
     @get("/{tenant_id:str}", summary="Show the tenant", responses=refusals(404))
-    async def show(self, tenant_id: Id, call: Call) -> Tenant:
+    async def show(self, call: Call, tenant_id: Id) -> Tenant:
         return await get_tenant(call.store, _own(call, tenant_id))
 
-    @patch("/{tenant_id:str}", summary="Rename the tenant", responses=refusals(404, 413))
-    async def change(self, tenant_id: Id, data: JSONBody[ChangeTenant], call: Call) -> Tenant:
+    @patch("/{tenant_id:str}", summary="Rename the tenant", responses=refusals(404, 409, 413))
+    async def change(self, call: Call, once: Repeatable, tenant_id: Id, data: JSONBody[ChangeTenant]) -> Tenant:
         """A tenant cannot change its own plan."""
         own = _own(call, tenant_id)
         if data.plan is not UNSET:
             raise Forbidden("A tenant's plan is changed by billing only.", fix="Leave `plan` out.", field="plan")
         if data.name is UNSET:
             return await get_tenant(call.store, own)
-        return await rename_tenant(call.store, own, name=data.name, actor=call.actor)
+        return await rename_tenant(call.store, own, name=data.name, actor=call.actor, once=once)
 
 
 def _own(call: AdminCall, tenant_id: str) -> str:
