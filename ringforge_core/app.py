@@ -21,6 +21,7 @@ from ringforge_core.http.addresses import client_address
 from ringforge_core.http.admin.presence import NobodyPresent, Presences
 from ringforge_core.http.admin.routes import administration
 from ringforge_core.http.connect_check import connect_check_handler
+from ringforge_core.http.docs import docs
 from ringforge_core.http.errors import on_error, on_fault, on_http_exception, on_invalid
 from ringforge_core.http.handshake import handshake_handlers
 from ringforge_core.http.health import health_handlers
@@ -118,6 +119,7 @@ class Hub:
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
                 connect_check_handler(self.admission, hub.public_url),
                 metrics_handler(registry, hub.operator_token),
+                docs(),
                 administration(self.store, address_of, self._presences(), has_squads=self._has("groups")),
             ],
             lifespan=[lifespan] if runs_hub else [],
@@ -159,7 +161,7 @@ async def serve_hub(config: Config, plugins: Plugins, *, on_started: Callable[[H
 
     async with hub.running():
         await serve(
-            hub.application(runs_hub=False), host=host, port=port, tls=tls, on_started=started,
+            hub.application(runs_hub=False), host=host, port=port, tls=tls, on_started=started, lifespan=False,
             before_shutdown=lambda: hub.gateway.drain(seconds=settings.drain_seconds),
         )  # fmt: skip
 

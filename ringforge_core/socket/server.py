@@ -45,17 +45,19 @@ async def serve(
     tls: Tls | None = None,
     trusted_proxies: Sequence[str] = (),
     grace: int = 10,
+    lifespan: bool = True,
 ) -> None:
     """Serve `app` until SIGTERM, SIGINT or `stop`; a second signal ends the waiting.
 
     Port 0 takes a free one; `on_started` gets the host and the port that it listens on, once the application is up.
     At the end no new connection is taken any more, `before_shutdown` is awaited, then every connection that is left is
-    closed with 1012 and has `grace` seconds. `X-Forwarded-For` counts only from `trusted_proxies`.
+    closed with 1012 and has `grace` seconds. `X-Forwarded-For` counts only from `trusted_proxies`. Without `lifespan` the
+    caller runs what the application needs.
 
     Raises `Unavailable` when the address is taken or the application does not start, `ConfigError` for an address or a
     certificate that cannot be used.
     """
-    config = _uvicorn_config(app, tls, trusted_proxies, grace)
+    config = _uvicorn_config(app, tls, trusted_proxies, grace, lifespan=lifespan)
     sockets = await _listen(host, port)
     server = _Server(config, stop or asyncio.Event(), before_shutdown)
     try:
@@ -95,11 +97,13 @@ async def _listen(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def _uvicorn_config(app: Any, tls: Tls | None, trusted_proxies: Sequence[str], grace: int) -> uvicorn.Config:
+def _uvicorn_config(
+    app: Any, tls: Tls | None, trusted_proxies: Sequence[str], grace: int, *, lifespan: bool
+) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        lifespan="on",
+        lifespan="on" if lifespan else "off",
         loop="none",
         http=UpgradingHttpProtocol,
         ws=HandoverProtocol,
