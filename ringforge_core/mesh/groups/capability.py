@@ -120,7 +120,7 @@ class GroupsCapability(Capability[GroupsSettings]):
         dissolution = membership.Dissolution(**msgspec.structs.asdict(wanted), result=request.result)
         return await self.hub.store.apply(membership.dissolve_groups, dissolution)
 
-    @event("group:message", counts="messages_today", idempotent=True)
+    @event("group:message", counts="messages_today", rate="100/minute", idempotent=True)
     async def message(self, call: Call, request: SendGroupMessage) -> GroupMessageSent:
         """Write to the members, yourself included; those who are away get it when they join."""
         agent = call.agent
