@@ -1,0 +1,124 @@
+"""The inbox of several nodes on one database: whoever claims a message pushes it, and nobody else does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from direct_fleet import direct_fleet, disconnect, gets_receipt, received, receives, send
+from mesh_fleet import Fleet
+
+from ringforge_core.mesh.inbox.claim import Claim, claim
+from ringforge_core.ports.event_bus import Event
+from ringforge_core.ports.store import Store
+from ringforge_core.testkit.postgres import PostgresServer
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[tuple[Fleet, Fleet]]:
+    """The same fleet on two nodes, whose buses carry each other's events as one bus of several nodes does."""
+    url = await postgres.new_database()
+    async with AsyncExitStack() as stack:
+        one, two = [
+            await stack.enter_async_context(direct_fleet(tmp_path / node, store__url=url, hub__node=node))
+            for node in ("node-1", "node-2")
+        ]
+        two.keys = one.keys
+        carrying: set[asyncio.Task[None]] = set()
+        for source, target in ((one, two), (two, one)):
+
+            def carry(events: Sequence[Event], bus: Fleet = target) -> None:
+                carrying.add(asyncio.ensure_future(bus.hub.hub.bus.publish(events)))
+
+            source.hub.hub.store.on_commit(carry)
+        yield one, two
+        await asyncio.gather(*carrying)
+
+
+async def test_an_agent_that_joins_two_nodes_at_once_gets_each_message_from_one_of_them(
+    nodes: tuple[Fleet, Fleet],
+) -> None:
+    one, two = nodes
+    sender, _ = await one.join("sender")
+    target, target_id = await one.join("target")
+    await disconnect(target)
+    for number in range(200):
+        await send(sender, target_id, number)
+    (first, _), (second, _) = await asyncio.gather(one.join("target"), two.join("target"))
+    last = (await send(sender, target_id, "last"))["message_id"]
+    await gets_receipt(sender, last)
+    numbers = [[n for n in received(client) if n != "last"] for client in (first, second)]
+    assert sorted(numbers[0] + numbers[1]) == list(range(200))
+    assert numbers == [sorted(each) for each in numbers]
+
+
+async def test_a_message_finds_its_recipient_on_another_node(nodes: tuple[Fleet, Fleet]) -> None:
+    one, two = nodes
+    sender, sender_id = await one.join("sender")
+    target, target_id = await two.join("target")
+    for number in range(10):
+        reply = await send(sender, target_id, number)
+        assert reply["status"] == "queued", "this node cannot know"
+    assert (await gets_receipt(sender, reply["message_id"]))["status"] == "delivered"
+    assert received(target) == list(range(10))
+    assert (await target.ok("message:read", {"message_id": reply["message_id"]})) == {"status": "ack"}
+    assert (await sender.expect_push("message:read"))["payload"]["read_by"] == target_id
+    await send(target, sender_id, "back")
+    await receives(sender, "back")
+
+
+async def test_what_an_agent_did_not_acknowledge_follows_it_to_another_node(nodes: tuple[Fleet, Fleet]) -> None:
+    one, two = nodes
+    sender, _ = await one.join("sender")
+    target, target_id = await one.join("target")
+    reply = await send(sender, target_id, "mine", ack=True)
+    await receives(target, "mine")
+    await disconnect(target)
+    again, _ = await two.join("target")
+    push = await receives(again, "mine")
+    assert (push["message_id"], push["attempt"]) == (reply["message_id"], 2)
+    await again.ok("message:ack", {"message_id": reply["message_id"]})
+    assert (await gets_receipt(sender, reply["message_id"]))["status"] == "delivered"
+
+
+async def claimed_by(store: Store, claimer: str, fleet: Fleet, agent_id: str, *, seconds: float) -> int:
+    """Another process claims what waits for the agent, and dies before it pushes any of it."""
+    address = (fleet.keys.tenant_id, fleet.keys.fleet_id, agent_id)
+    return len(await store.apply(claim, Claim(address, claimer, timedelta(seconds=seconds), frozenset())))
+
+
+async def test_the_claim_of_a_node_that_died_lapses(tmp_path: Path) -> None:
+    async with direct_fleet(tmp_path, capabilities__inbox__sweep_seconds=0.05) as fleet:
+        sender, _ = await fleet.join("sender")
+        target, target_id = await fleet.join("target")
+        await disconnect(target)
+        await send(sender, target_id, "first")
+        assert await claimed_by(fleet.hub.hub.store, "node-9/gone", fleet, target_id, seconds=0.8) == 1
+        target, _ = await fleet.join("target")
+        assert (await send(sender, target_id, "second"))["status"] == "delivered"
+        assert received(target) == ["second"], "the other node may be pushing it"
+        assert (await receives(target, "first"))["attempt"] == 2
+        await send(sender, target_id, "end")
+        await receives(target, "end")
+        assert received(target) == ["second", "first", "end"]
+
+
+async def test_a_node_that_starts_again_takes_up_what_it_had_claimed(tmp_path: Path) -> None:
+    async with direct_fleet(tmp_path) as fleet:
+        sender, _ = await fleet.join("sender")
+        target, target_id = await fleet.join("target")
+        await disconnect(target)
+        for number in range(3):
+            await send(sender, target_id, number)
+        assert await claimed_by(fleet.hub.hub.store, "node-1/before", fleet, target_id, seconds=3600) == 3
+        keys = fleet.keys
+    async with direct_fleet(tmp_path) as fleet:
+        fleet.keys = keys
+        target, _ = await fleet.join("target")
+        push = await receives(target, 2)
+        assert received(target) == [0, 1, 2]
+        assert push["attempt"] == 2
