@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from ringforge.calls import Call
+from ringforge.calls import Call, first_call
 from ringforge.feed import Feed
-from ringforge.frames import encode_payload
 from ringforge.log import Position, RawPush
 from ringforge.requests import Requests
 from ringforge.stream import BUFFER, Stream
-
-logger = logging.getLogger("ringforge")
 
 Kind: TypeAlias = Literal[
     "task_started", "task_progress", "task_completed", "task_failed", "discovery", "question", "alert", "custom"
@@ -111,23 +106,15 @@ class Activity:
     def __aiter__(self) -> AsyncIterator[ActivityEvent]:
         return self.stream()
 
-    def subscribe_again(self) -> Call | None:
+    def subscribe_again(self) -> Iterator[Call]:
         """The request that a new connection begins with; a hub that kept the tags takes it as it is."""
-        if not self.tags:
-            return None
-        call = Call("activity:subscribe", encode_payload({"payload": {"tags": sorted(self.tags)}}), resend=False)
-        call.reply.add_done_callback(_log_failure)
-        return call
+        if self.tags:
+            yield first_call("activity:subscribe", {"tags": sorted(self.tags)})
 
     async def _change_tags(self, event: str, tags: Iterable[str]) -> list[str]:
         reply = await self._requests.send(event, {"tags": list(tags)}, _SubscribedTags, idempotent=True)
         self.tags = set(reply.subscribed_tags)
         return reply.subscribed_tags
-
-
-def _log_failure(reply: asyncio.Future[msgspec.Raw]) -> None:
-    if not reply.cancelled() and (error := reply.exception()) is not None:
-        logger.warning("The hub did not take the subscribed tags again: %s", error)
 
 
 def _decode(push: RawPush) -> ActivityEvent:

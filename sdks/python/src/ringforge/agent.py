@@ -10,11 +10,16 @@ from typing import Any, Self, TypeVar
 
 from ringforge.activity import Activity
 from ringforge.address import Address
+from ringforge.direct_messages import DirectMessages
 from ringforge.errors import ConnectionLost
 from ringforge.feed import Feed
+from ringforge.fleets import Fleets
+from ringforge.groups import Groups
 from ringforge.joined import Joined
 from ringforge.log import Gap, Position, Push, RawPush
+from ringforge.memory import Memory
 from ringforge.presence import Presence
+from ringforge.profiles import Agents
 from ringforge.replay import Replay
 from ringforge.requests import Requests
 from ringforge.roster import State
@@ -82,7 +87,12 @@ class Agent:
         self.presence = Presence(self._requests, self._feed, own)
         self.activity = Activity(self._requests, self._feed)
         self.replay = Replay(self._requests)
-        self._session.first_calls.append(self.activity.subscribe_again)
+        self.memory = Memory(self._requests, self._feed)
+        self.dm = DirectMessages(self._requests, self._feed)
+        self.groups = Groups(self._requests, self._feed)
+        self.agents = Agents(self._requests)
+        self.fleets = Fleets(self._requests)
+        self._session.first_calls += [self.activity.subscribe_again, self.memory.subscribe_again]
 
     async def connect(self) -> None:
         """Connect and join the fleet.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ringforge.errors import RingforgeError
+from ringforge.frames import encode_payload
 
 if TYPE_CHECKING:
     from ringforge.channel import Channel
+
+
+logger = logging.getLogger("ringforge")
 
 
 class Call:
@@ -28,6 +33,18 @@ class Call:
         """True when it may be sent again on the next connection."""
         self.channel: Channel | None = None
         self.reply: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
+
+
+def first_call(event: str, payload: object) -> Call:
+    """A call that a new connection begins with; nobody waits for its reply, a refusal is logged."""
+    call = Call(event, encode_payload({"payload": payload}), resend=False)
+    call.reply.add_done_callback(lambda reply: _log_refusal(event, reply))
+    return call
+
+
+def _log_refusal(event: str, reply: asyncio.Future[msgspec.Raw]) -> None:
+    if not reply.cancelled() and (error := reply.exception()) is not None:
+        logger.warning("The hub did not take %s again: %s", event, error)
 
 
 class Calls:

@@ -2,15 +2,20 @@
 
     RingforgeError             reason · message · fix · extras; also any reason that this version does not know
     ├── AuthenticationError    the hub does not accept the API key or the agent
+    │   └── KeyPairRefused     the hub does not accept the agent's key pair any more
     ├── Kicked                 the hub ended the connection for good (close code 1008): key revoked, agent removed, abuse
     ├── Forbidden              known, but not entitled
     ├── NotFound               no such thing in your fleet
     ├── InvalidPayload         a field is missing or wrong; carries `field`
     ├── Conflict               an idempotency key was used for something else; another change came first
+    │   └── VersionConflict    the memory entry has another version; carries `version`
     ├── QuotaExceeded          the plan's limit is reached; carries `resource`
     ├── RateLimited            too fast; carries `retry_after_ms`
+    ├── Undeliverable          the message was not taken: `not_found`, `queue_full`; carries `to`
+    ├── KeyFileError           the file of the key pair is unsafe, broken or missing; carries `path`
     ├── UnexpectedReply        the hub answered in a shape that this version does not know
     ├── RequestTimeout         connected, but no reply in time; whether the hub did it is unknown
+    │   └── NoAnswer           the message was accepted, but the other agent did not answer in time
     └── ConnectionLost         not connected, or no longer; `reason` tells which
 
 Codes in `reason` are the hub's; `message` and `fix` are for people.
@@ -34,6 +39,10 @@ class RingforgeError(Exception):
 
 
 class AuthenticationError(RingforgeError):
+    pass
+
+
+class KeyPairRefused(AuthenticationError):
     pass
 
 
@@ -61,6 +70,14 @@ class Conflict(RingforgeError):
     pass
 
 
+class VersionConflict(Conflict):
+    @property
+    def version(self) -> int:
+        """The version that the entry has; 0 when there is no entry."""
+        version = self.extras.get("version")
+        return version if isinstance(version, int) else 0
+
+
 class QuotaExceeded(RingforgeError):
     @property
     def resource(self) -> str | None:
@@ -77,6 +94,20 @@ class RateLimited(RingforgeError):
         return int(after) if isinstance(after, int | float) else 1000
 
 
+class Undeliverable(RingforgeError):
+    @property
+    def to(self) -> str | None:
+        """The agent that the message was for."""
+        to = self.extras.get("to")
+        return to if isinstance(to, str) else None
+
+
+class KeyFileError(RingforgeError):
+    @property
+    def path(self) -> str:
+        return str(self.extras.get("path", ""))
+
+
 class UnexpectedReply(RingforgeError):
     pass
 
@@ -85,29 +116,37 @@ class RequestTimeout(RingforgeError):
     pass
 
 
+class NoAnswer(RequestTimeout):
+    pass
+
+
 class ConnectionLost(RingforgeError):
     pass
 
 
 _BY_REASON: dict[str, type[RingforgeError]] = {
-    "agent_not_found": AuthenticationError,
-    "fleet_id_mismatch": AuthenticationError,
-    "identity_mismatch": AuthenticationError,
-    "invalid_agent": AuthenticationError,
-    "invalid_api_key": AuthenticationError,
-    "invalid_challenge": AuthenticationError,
-    "invalid_public_key": AuthenticationError,
-    "missing_credentials": AuthenticationError,
-    "wrong_key_type": AuthenticationError,
-    "forbidden": Forbidden,
-    "not_found": NotFound,
-    "conflict": Conflict,
-    "idempotency_conflict": Conflict,
-    "version_conflict": Conflict,
+    **dict.fromkeys(
+        (
+            "fleet_id_mismatch", "identity_mismatch", "invalid_agent", "invalid_api_key", "invalid_challenge",
+            "invalid_public_key", "invalid_signature", "missing_credentials", "missing_signature", "no_public_key",
+            "wrong_key_type",
+        ),
+        AuthenticationError,
+    ),
+    **dict.fromkeys(("forbidden", "not_member", "cross_tenant"), Forbidden),
+    **dict.fromkeys(("not_found", "agent_not_found", "fleet_not_found"), NotFound),
+    **dict.fromkeys(
+        (
+            "conflict", "idempotency_conflict", "name_taken", "name_conflict", "same_fleet", "has_agents", "last_fleet",
+            "group_dissolved",
+        ),
+        Conflict,
+    ),
+    "version_conflict": VersionConflict,
     "quota_exceeded": QuotaExceeded,
     "rate_limited": RateLimited,
     "payload_too_large": InvalidPayload,
-}
+}  # fmt: skip
 
 
 def error_from(response: Mapping[str, Any]) -> RingforgeError:

@@ -73,6 +73,12 @@ class Feed:
         if lost_until is not None and asked is not None and not asked.reaches(lost_until):
             self._tell(Gap(asked, lost_until))
 
+    def moved(self, head: Position) -> None:
+        """The agent is in another fleet now, which has a log of its own: `head` is its end."""
+        self.position = head
+        for stream in self._streams:
+            stream.restart(head)
+
     def accept(self, push: RawPush) -> None:
         """A push came in; log events come in the order of their `seq`."""
         if push.position is None or self.position is None or not self.position.reaches(push.position):

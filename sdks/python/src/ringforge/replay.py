@@ -49,7 +49,7 @@ class Replay:
         `kinds` and `agents` (ids) name what is wanted, of `tags` an event has any.
         """
         filters: dict[str, Any] = {
-            "from": _iso(from_), "to": _iso(to), "kinds": list(kinds), "tags": list(tags), "agents": list(agents),
+            "from": iso(from_), "to": iso(to), "kinds": list(kinds), "tags": list(tags), "agents": list(agents),
             "limit": limit, "cursor": cursor,
         }  # fmt: skip
         given = {name: value for name, value in filters.items() if value not in (None, [])}
@@ -80,7 +80,7 @@ class Replay:
                 return
 
 
-def _iso(instant: Instant | None) -> str | None:
+def iso(instant: Instant | None) -> str | None:
     if not isinstance(instant, datetime):
         return instant
     if instant.tzinfo is None:

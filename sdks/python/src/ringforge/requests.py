@@ -6,6 +6,7 @@ import uuid
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from ringforge.errors import InvalidPayload, UnexpectedReply
 from ringforge.frames import encode_payload
@@ -48,10 +49,19 @@ class Requests:
         response = await self._session.call(event, body, resend=idempotent)
         return _decode(event, response, reply)
 
-    async def fetch(self, event: str, payload: object, reply: type[T]) -> T:
-        """Send a request that changes nothing and whose reply is enveloped."""
-        enveloped = await self.send(event, payload, Enveloped, idempotent=True)
+    async def fetch(self, event: str, payload: object, reply: type[T], *, idempotency_key: str | None = None) -> T:
+        """Send a request that may be repeated and whose reply is enveloped."""
+        enveloped = await self.send(event, payload, Enveloped, idempotent=True, idempotency_key=idempotency_key)
         return _decode(event, enveloped.payload, reply)
+
+    async def tell(self, event: str, payload: object) -> None:
+        """Send what has no reply; lost when there is no connection."""
+        await self._session.tell(event, encode_payload({"payload": payload}))
+
+
+def given(**fields: object) -> dict[str, object]:
+    """The fields that are not `UNSET`."""
+    return {name: value for name, value in fields.items() if value is not UNSET}
 
 
 def _decode(event: str, response: msgspec.Raw, reply: type[T]) -> T:

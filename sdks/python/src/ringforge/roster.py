@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from ringforge.errors import RingforgeError
+from ringforge.reader import NothingWaits, Reader
 
 State: TypeAlias = Literal["online", "busy", "away", "offline"]
 
@@ -52,56 +51,38 @@ class StateChanged(Struct, frozen=True):
 Change: TypeAlias = Joined | Left | StateChanged
 
 
-class Changes(AsyncIterator[Change]):
+class Changes(Reader[Change]):
     """The changes of a roster, bounded by the number of agents: what changed twice unread is one change.
 
-    It compares the roster with what the reader saw last, so it stays right over reconnects. Ends as a `Stream` does.
+    It compares the roster with what the reader saw last, so it stays right over reconnects.
     """
 
     def __init__(self, agents: Mapping[str, RosterEntry], siblings: dict[Changes, None]) -> None:
         """`agents` is the live roster; `siblings` are all that get notes, this one among them until it is closed."""
+        super().__init__()
         self._agents = agents
         self._siblings = siblings
         self._before: dict[str, RosterEntry | None] = {}
-        self._wake = asyncio.Event()
-        self._ended = False
-        self._error: RingforgeError | None = None
         siblings[self] = None
 
-    def close(self) -> None:
-        """Stop. A second call does nothing."""
+    def _take(self) -> Change:
+        while self._before:
+            agent_id = next(iter(self._before))
+            change = _compare(self._before.pop(agent_id), self._agents.get(agent_id))
+            if change is not None:
+                return change
+        raise NothingWaits
+
+    def _forget(self) -> None:
         self._before.clear()
-        self.end(None)
 
-    def __enter__(self) -> Changes:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __anext__(self) -> Change:
-        while True:
-            while self._before:
-                agent_id = next(iter(self._before))
-                change = _compare(self._before.pop(agent_id), self._agents.get(agent_id))
-                if change is not None:
-                    return change
-            if self._ended:
-                raise self._error or StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
+    def _leave(self) -> None:
+        self._siblings.pop(self, None)
 
     def note(self, agent_id: str, before: RosterEntry | None) -> None:
         """The agent's entry is another than `before`."""
         self._before.setdefault(agent_id, before)
         self._wake.set()
-
-    def end(self, error: RingforgeError | None) -> None:
-        """Nothing follows: the reader gets what waits, then the end or the error."""
-        if not self._ended:
-            self._ended, self._error = True, error
-            self._siblings.pop(self, None)
-            self._wake.set()
 
 
 def _compare(before: RosterEntry | None, now: RosterEntry | None) -> Change | None:

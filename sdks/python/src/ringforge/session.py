@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from ssl import SSLContext
 from typing import Any
@@ -21,7 +21,9 @@ from ringforge.errors import (
     ConnectionLost,
     Forbidden,
     InvalidPayload,
+    KeyFileError,
     Kicked,
+    NotFound,
     QuotaExceeded,
     RateLimited,
     RequestTimeout,
@@ -33,7 +35,7 @@ from ringforge.websocket import open_websocket
 
 logger = logging.getLogger("ringforge")
 
-FINAL = (AuthenticationError, Forbidden, InvalidPayload, Kicked)
+FINAL = (AuthenticationError, Forbidden, InvalidPayload, KeyFileError, Kicked, NotFound)
 """Refusals that another attempt would meet again."""
 STEADY = 5.0
 """Seconds that a connection must last for the next attempt to come quickly again."""
@@ -56,8 +58,8 @@ class Session:
     ) -> None:
         """`join_fields` gives the fields of the join's payload; `timeout` bounds a call in seconds, reconnects included."""
         self.joined: Joined | None = None
-        self.first_calls: list[Callable[[], Call | None]] = []
-        """Each may give a call that goes out before all others on a new connection."""
+        self.first_calls: list[Callable[[], Iterable[Call]]] = []
+        """Each gives the calls that go out before all others on a new connection."""
         self._address = address
         self._api_key = api_key
         self._feed = feed
@@ -118,6 +120,13 @@ class Session:
                 raise copy(self._failure) from None
             raise RequestTimeout("timeout", f"No reply to {event} in time; whether the hub did it is unknown.") from None
 
+    async def tell(self, event: str, body: msgspec.Raw) -> None:
+        """Send what has no reply, once; nothing is sent without a connection."""
+        if self._over or self._runner is None:
+            raise copy(self._failure)
+        if self._channel is not None:
+            await self._channel.send(Call(event, body, resend=False))
+
     async def _run(self) -> None:
         try:
             while not self._over:
@@ -165,15 +174,18 @@ class Session:
         payload: dict[str, Any] = {"payload": self._join_fields()}
         if asked is not None:
             payload["resume"] = asked
-        self.joined = joined = await channel.join(payload)
-        self._feed.joined(joined.head, asked, joined.lost_until(asked))
-        return joined
+        before, self.joined = self.joined, await channel.join(payload)
+        if before is not None and before.fleet_id != self.joined.fleet_id:
+            self._feed.moved(self.joined.head)
+        else:
+            self._feed.joined(self.joined.head, asked, self.joined.lost_until(asked))
+        return self.joined
 
     async def _send_waiting(self, channel: Channel) -> None:
         """Send what has no reply yet, in the order it was asked for; from then on calls go out directly."""
         for prepare in self.first_calls:
-            if (first := prepare()) is not None:
-                await channel.send(first)
+            for call in prepare():
+                await channel.send(call)
         while waiting := self._calls.unsent(channel):
             for call in waiting:
                 await channel.send(call)

@@ -8,16 +8,15 @@ dropped and counted.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from ringforge.errors import RingforgeError
 from ringforge.log import Gap, Position, RawPush
+from ringforge.reader import NothingWaits, Reader
 
 if TYPE_CHECKING:
     from ringforge.feed import Feed
@@ -30,12 +29,8 @@ BUFFER = 4096
 logger = logging.getLogger("ringforge")
 
 
-class Stream(AsyncIterator[T], Generic[T]):
-    """Iterate over it; close it with `close()` or `with`. One reader at a time.
-
-    It begins with what comes after it was opened, or after `since`. It ends when the agent is closed, and raises when
-    the hub ended the connection for good.
-    """
+class Stream(Reader[T]):
+    """It begins with what comes after it was opened, or after `since`; see `Reader` for the rest."""
 
     def __init__(
         self,
@@ -43,11 +38,16 @@ class Stream(AsyncIterator[T], Generic[T]):
         decode: Callable[[RawPush], T],
         *,
         names: frozenset[str] = frozenset(),
+        wants: Callable[[RawPush], bool] = lambda push: True,
         on_gap: Callable[[Gap], T] | None = None,
         since: Position | None = None,
         buffer: int = BUFFER,
     ) -> None:
-        """`names` are the events wanted, all when empty; without `on_gap` gaps are left out of the stream."""
+        """`names` are the events wanted, all when empty, and of these those that it `wants`.
+
+        Without `on_gap` gaps are left out of the stream.
+        """
+        super().__init__()
         self.position = since or feed.position
         """How far the stream is in the log, what waits in the buffer included; None before the first connect."""
         self.dropped = 0
@@ -57,28 +57,15 @@ class Stream(AsyncIterator[T], Generic[T]):
         self._feed = feed
         self._decode = decode
         self._names = names
+        self._wants = wants
         self._on_gap = on_gap
         self._limit = buffer
         self._waiting: deque[RawPush | Gap] = deque()
-        self._wake = asyncio.Event()
-        self._ended = False
-        self._error: RingforgeError | None = None
         feed.add(self)
 
-    def close(self) -> None:
-        """Stop: what waits is forgotten, a waiting reader is woken. A second call does nothing."""
-        self._waiting.clear()
-        self.end(None)
-
-    def __enter__(self) -> Stream[T]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __anext__(self) -> T:
-        while True:
-            item = await self._next()
+    def _take(self) -> T:
+        while self._waiting:
+            item = self._waiting.popleft()
             try:
                 if isinstance(item, RawPush):
                     return self._decode(item)
@@ -86,16 +73,15 @@ class Stream(AsyncIterator[T], Generic[T]):
                     return self._on_gap(item)
             except msgspec.DecodeError as error:
                 logger.error("Left out a push %s of an unknown shape: %s", item, error)
+        if self.lagging and not self._ended:
+            self._feed.catch_up()
+        raise NothingWaits
 
-    async def _next(self) -> RawPush | Gap:
-        while not self._waiting:
-            if self._ended:
-                raise self._error or StopAsyncIteration
-            if self.lagging:
-                self._feed.catch_up()
-            self._wake.clear()
-            await self._wake.wait()
-        return self._waiting.popleft()
+    def _forget(self) -> None:
+        self._waiting.clear()
+
+    def _leave(self) -> None:
+        self._feed.remove(self)
 
     @property
     def drained(self) -> bool:
@@ -108,7 +94,7 @@ class Stream(AsyncIterator[T], Generic[T]):
             self.lagging or (self.position is not None and self.position.reaches(push.position))
         ):
             return
-        if not self._names or push.name in self._names:
+        if (not self._names or push.name in self._names) and self._wants_it(push):
             if len(self._waiting) >= self._limit:
                 self.lagging = self.lagging or push.position is not None
                 self.dropped += push.position is None
@@ -127,12 +113,16 @@ class Stream(AsyncIterator[T], Generic[T]):
                 self._put(Gap(self.position, start))
             self.position = start
 
-    def end(self, error: RingforgeError | None) -> None:
-        """Nothing follows: the reader gets what waits, then the end or the error."""
-        if not self._ended:
-            self._ended, self._error = True, error
-            self._feed.remove(self)
-            self._wake.set()
+    def restart(self, head: Position) -> None:
+        """The agent is in another fleet: what comes from now on is numbered anew."""
+        self.lagging, self.position = False, head
+
+    def _wants_it(self, push: RawPush) -> bool:
+        try:
+            return self._wants(push)
+        except msgspec.DecodeError as error:
+            logger.error("Left out a push %s of an unknown shape: %s", push, error)
+            return False
 
     def _put(self, item: RawPush | Gap) -> None:
         self._waiting.append(item)
