@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 
 from ringforge_core.errors import RingforgeError
 
@@ -29,12 +30,18 @@ class Readiness(msgspec.Struct):
 
 
 def health_handlers(checks: Mapping[str, Check], is_draining: Callable[[], bool]) -> list[HTTPRouteHandler]:
-    @get(["/api/health", "/api/health/live"], sync_to_thread=False)
+    @get(
+        ["/api/health", "/api/health/live"], sync_to_thread=False, tags=["Hub"], summary="Is it alive",
+        response_description="It is",
+    )  # fmt: skip
     def health() -> Health:
         """The process answers."""
         return Health("ok")
 
-    @get("/api/health/ready")
+    @get(
+        "/api/health/ready", tags=["Hub"], summary="Can it serve", response_description="It can",
+        responses={503: ResponseSpec(Readiness, description="It cannot", generate_examples=False)},
+    )  # fmt: skip
     async def ready() -> Response[Readiness]:
         """Every dependency answers and the hub takes new sockets; 503 when not."""
         results = await asyncio.gather(*(_result(check) for check in checks.values()))

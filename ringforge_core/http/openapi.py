@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 
 PATH = "/api/schema"
 DOCUMENT = f"{PATH}/openapi.json"
@@ -33,6 +36,8 @@ def openapi_config(version: str) -> OpenAPIConfig:
                 ADMIN_KEY: SecurityScheme(type="http", scheme="bearer", description="An admin key: `rf_admin_…`")
             }
         ),
+        servers=[],
+        operation_id_creator=operation_id,
         tags=[
             Tag("Tenant", "The tenant that the key belongs to."),
             Tag("API keys", "What lets agents and administrators in."),
@@ -40,5 +45,14 @@ def openapi_config(version: str) -> OpenAPIConfig:
             Tag("Agents", "Who works in the fleets."),
             Tag("Squads", "Agents of one fleet that work on one thing."),
             Tag("Audit", "Who did what, when, from where."),
+            Tag("Hub", "Is it there, and does a key work."),
         ],
     )
+
+
+def operation_id(handler: HTTPRouteHandler, method: Method, path: list[str | PathParameterDefinition]) -> str:
+    """What generated clients call an operation: `keys_create`, `fleets_agents_move`, `agents_change_put`."""
+    places = [place.replace("-", "_") for place in path if isinstance(place, str) and place not in ("api", "v1")]
+    name = handler.handler_name
+    several = [method.lower()] if len(handler.http_methods) > 1 else []
+    return "_".join([*places, *([] if "_".join(places).endswith(name) else [name]), *several])

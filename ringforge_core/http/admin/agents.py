@@ -80,7 +80,7 @@ class AgentController(Controller):
     path = "/agents"
     tags = ("Agents",)
 
-    @get(summary="List the agents", responses=refusals())
+    @get(summary="List the agents", response_description="A page of agents", responses=refusals())
     async def index(
         self,
         call: Call,
@@ -94,22 +94,32 @@ class AgentController(Controller):
         page = await agents.list_agents(call.store, call.tenant_id, fleet_id=fleet_id, cursor=cursor, limit=limit)
         return AgentList([entry(agent, call.presences) for agent in page.items], len(page.items), page.cursor)
 
-    @get("/{agent_id:str}", summary="Show an agent", responses=refusals(404))
+    @get("/{agent_id:str}", summary="Show an agent", response_description="The agent", responses=refusals(404))
     async def show(self, call: Call, agent_id: Id) -> AgentEntry:
         """By its `agent_id` or its `id`."""
         return entry(await agents.get_agent(call.store, call.tenant_id, agent_id), call.presences)
 
     @route(
-        "/{agent_id:str}", http_method=[HttpMethod.PATCH, HttpMethod.PUT], status_code=200, summary="Change an agent",
+        "/{agent_id:str}",
+        http_method=[HttpMethod.PATCH, HttpMethod.PUT],
+        status_code=200,
+        summary="Change an agent",
+        response_description="The agent as it is now",
         responses=refusals(404, 409, 413),
-    )  # fmt: skip
+    )
     async def change(self, call: Call, once: Repeatable, agent_id: Id, data: JSONBody[ChangeAgent]) -> AgentEntry:
         """Its fleet is told of the new profile."""
         patch = AgentPatch(name=data.name, framework=data.framework, capabilities=data.capabilities)
         changed = await agents.update_agent(call.store, call.tenant_id, agent_id, patch, actor=call.actor, once=once)
         return entry(changed, call.presences)
 
-    @delete("/{agent_id:str}", status_code=200, summary="Delete an agent", responses=refusals(404, 409))
+    @delete(
+        "/{agent_id:str}",
+        status_code=200,
+        summary="Delete an agent",
+        response_description="It is deleted",
+        responses=refusals(404, 409),
+    )
     async def remove(self, call: Call, once: Repeatable, agent_id: Id) -> DeletedAgent:
         """Its connections are closed within seconds, and its name is free again."""
         deleted = await agents.delete_agent(call.store, call.tenant_id, agent_id, actor=call.actor, once=once)
@@ -119,6 +129,7 @@ class AgentController(Controller):
         "/{agent_id:str}/fleet-admin",
         status_code=200,
         summary="Let an agent administer fleets",
+        response_description="The agent as it is now",
         responses=refusals(404, 409),
     )
     async def grant(self, call: Call, once: Repeatable, agent_id: Id) -> AgentEntry:
@@ -126,13 +137,22 @@ class AgentController(Controller):
         return await _grant(call, once, agent_id, granted=True)
 
     @delete(
-        "/{agent_id:str}/fleet-admin", status_code=200, summary="No longer let an agent administer fleets",
+        "/{agent_id:str}/fleet-admin",
+        status_code=200,
+        summary="No longer let an agent administer fleets",
+        response_description="The agent as it is now",
         responses=refusals(404, 409),
-    )  # fmt: skip
+    )
     async def revoke(self, call: Call, once: Repeatable, agent_id: Id) -> AgentEntry:
         return await _grant(call, once, agent_id, granted=False)
 
-    @post("/cleanup", status_code=200, summary="Delete ghost agents", responses=refusals(409))
+    @post(
+        "/cleanup",
+        status_code=200,
+        summary="Delete ghost agents",
+        response_description="How many were deleted",
+        responses=refusals(409),
+    )
     async def clean_up(self, call: Call, once: Repeatable) -> CleanedUp:
         """Those without a name that registered over a minute ago and never joined a fleet."""
         deleted = await agents.delete_ghost_agents(call.store, call.tenant_id, actor=call.actor, once=once)

@@ -32,7 +32,7 @@ class AuditController(Controller):
     path = "/audit"
     tags = ("Audit",)
 
-    @get(summary="Read the audit log", responses=refusals())
+    @get(summary="Read the audit log", response_description="A page of entries", responses=refusals())
     async def index(self, call: Call, action: Action = None, limit: Limit = MOST, cursor: Cursor = None) -> AuditPage:
         """Who did what, newest first. Each entry's `hash` covers the one before it: `ringforge audit verify` finds what
         was changed or is missing."""

@@ -84,20 +84,25 @@ class FleetController(Controller):
     path = "/fleets"
     tags = ("Fleets",)
 
-    @get(summary="List the fleets", responses=refusals())
+    @get(summary="List the fleets", response_description="A page of fleets", responses=refusals())
     async def index(self, call: Call, limit: Limit = MOST, cursor: Cursor = None) -> FleetList:
         """Newest first."""
         page = await fleets.list_fleets(call.store, call.tenant_id, cursor=cursor, limit=limit)
         return FleetList(page.items, len(page.items), page.cursor)
 
-    @post(summary="Create a fleet", responses=refusals(409, 413))
+    @post(summary="Create a fleet", response_description="The new fleet", responses=refusals(409, 413))
     async def create(self, call: Call, once: Repeatable, data: JSONBody[CreateFleet]) -> Fleet:
         """Names are unique in the tenant. `quota_exceeded` when the plan has no more fleets."""
         return await fleets.create_fleet(
             call.store, call.tenant_id, name=data.name, description=data.description, actor=call.actor, once=once
         )
 
-    @get("/{fleet_id:str}", summary="Show a fleet", responses=refusals(404))
+    @get(
+        "/{fleet_id:str}",
+        summary="Show a fleet",
+        response_description="The fleet with its agents and squads",
+        responses=refusals(404),
+    )
     async def show(self, call: Call, fleet_id: Id) -> FleetOverview:
         fleet = await fleets.get_fleet(call.store, call.tenant_id, fleet_id)
         page = await list_agents(call.store, call.tenant_id, fleet_id=fleet_id, limit=MOST)
@@ -110,16 +115,26 @@ class FleetController(Controller):
         )
 
     @route(
-        "/{fleet_id:str}", http_method=[HttpMethod.PATCH, HttpMethod.PUT], status_code=200, summary="Change a fleet",
+        "/{fleet_id:str}",
+        http_method=[HttpMethod.PATCH, HttpMethod.PUT],
+        status_code=200,
+        summary="Change a fleet",
+        response_description="The fleet as it is now",
         responses=refusals(404, 409, 413),
-    )  # fmt: skip
+    )
     async def change(self, call: Call, once: Repeatable, fleet_id: Id, data: JSONBody[ChangeFleet]) -> Fleet:
         return await fleets.update_fleet(
             call.store, call.tenant_id, fleet_id, name=data.name, description=data.description,
             actor=call.actor, once=once,
         )  # fmt: skip
 
-    @delete("/{fleet_id:str}", status_code=200, summary="Delete a fleet", responses=refusals(404, 409))
+    @delete(
+        "/{fleet_id:str}",
+        status_code=200,
+        summary="Delete a fleet",
+        response_description="It is deleted",
+        responses=refusals(404, 409),
+    )
     async def remove(self, call: Call, once: Repeatable, fleet_id: Id) -> DeletedFleet:
         """Only a fleet without agents, and never the last one. Its keys end with it."""
         try:
@@ -129,9 +144,13 @@ class FleetController(Controller):
         return DeletedFleet(deleted.id)
 
     @post(
-        "/{fleet_id:str}/agents/{agent_id:str}", status_code=200, summary="Move an agent into a fleet", tags=["Agents"],
+        "/{fleet_id:str}/agents/{agent_id:str}",
+        status_code=200,
+        summary="Move an agent into a fleet",
+        response_description="Where the agent is now",
+        tags=["Agents"],
         responses=refusals(404, 409),
-    )  # fmt: skip
+    )
     async def move(self, call: Call, once: Repeatable, fleet_id: Id, agent_id: Id) -> Placement:
         """Its connections are closed within seconds; it finds its new fleet when it connects again."""
         moved = await move_agent(call.store, call.tenant_id, agent_id, fleet_id, actor=call.actor, once=once)

@@ -5,23 +5,30 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
-from ringforge_core.errors import NotFound, Unauthenticated
+from ringforge_core.errors import Forbidden, NotFound, Unauthenticated
 from ringforge_core.http.addresses import ClientAddress
 from ringforge_core.http.bearer import bearer_token
 from ringforge_core.identity.administrators import find_administrator
+from ringforge_core.limits import Limits
 from ringforge_core.ports.store import Store
 
 _ID = re.compile(r"[!-~]{1,100}")
 
+log = structlog.get_logger(__name__)
+
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-def only_administrators(store: Store, client_address: ClientAddress) -> Guard:
-    """A guard that finds the administrator by the key in the header, and leaves them in the connection's state."""
+def only_administrators(store: Store, client_address: ClientAddress, limits: Limits) -> Guard:
+    """A guard that finds the administrator by the key in the header, and leaves them in the connection's state.
+
+    Who failed too often is refused before the key is looked up.
+    """
 
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         address = client_address(connection.scope)
@@ -30,7 +37,16 @@ def only_administrators(store: Store, client_address: ClientAddress) -> Guard:
             raise Unauthenticated(
                 "No API key was given.", reason="missing_authorization", fix="Send `Authorization: Bearer rf_admin_…`."
             )
-        connection.state.administrator = await find_administrator(store, key, address=address)
+        limits.sign_in.check(address, key)
+        try:
+            administrator = await find_administrator(store, key, address=address)
+        except (Unauthenticated, Forbidden) as error:
+            limits.sign_in.failed(address)
+            log.warning("auth.failed", address=address, method="http", reason=error.reason)
+            raise
+        plan = limits.settings.plan(administrator.plan)
+        limits.sign_in.check_request(administrator.key_id, plan)
+        connection.state.administrator = administrator
 
     return guard
 

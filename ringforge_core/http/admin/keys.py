@@ -82,13 +82,17 @@ class KeyController(Controller):
     path = "/keys"
     tags = ("API keys",)
 
-    @get(summary="List the keys", responses=refusals())
+    @get(summary="List the keys", response_description="A page of keys", responses=refusals())
     async def index(self, call: Call, limit: Limit = MOST, cursor: Cursor = None) -> KeyList:
         """Those that are not revoked, newest first."""
         page = await Keys(call.store).page(call.tenant_id, cursor=cursor, limit=limit)
         return KeyList([KeyEntry(**_fields(key)) for key in page.items], len(page.items), page.cursor)
 
-    @post(summary="Make a key", responses=refusals(404, 409, 413))
+    @post(
+        summary="Make a key",
+        response_description="The key, with its text for the only time",
+        responses=refusals(404, 409, 413),
+    )
     async def create(self, call: Call, once: Repeatable, data: JSONBody[CreateKey]) -> NewKey:
         """Its text is in the answer, and nowhere else."""
         made = await Keys(call.store).create(
@@ -97,7 +101,12 @@ class KeyController(Controller):
         )  # fmt: skip
         return NewKey(**_fields(made), key=made.key)
 
-    @post("/{key_id:str}/rotate", summary="Replace a key", responses=refusals(404, 409, 413))
+    @post(
+        "/{key_id:str}/rotate",
+        summary="Replace a key",
+        response_description="The new key, with its text for the only time",
+        responses=refusals(404, 409, 413),
+    )
     async def rotate(
         self, call: Call, once: Repeatable, key_id: Id, data: JSONBody[RotateKey | None] = None
     ) -> KeyReplacement:
@@ -108,7 +117,13 @@ class KeyController(Controller):
         old = ReplacedKey(rotated.replaced_id, rotated.replaced_expires_at)
         return KeyReplacement(**_fields(rotated.key), key=rotated.key.key, replaces=old)
 
-    @delete("/{key_id:str}", status_code=200, summary="Revoke a key", responses=refusals(404, 409))
+    @delete(
+        "/{key_id:str}",
+        status_code=200,
+        summary="Revoke a key",
+        response_description="It is revoked",
+        responses=refusals(404, 409),
+    )
     async def revoke(self, call: Call, once: Repeatable, key_id: Id) -> RevokedKey:
         """At once and for good; the connections that it opened are closed within seconds."""
         await Keys(call.store).revoke(call.tenant_id, key_id, actor=call.actor, once=once)

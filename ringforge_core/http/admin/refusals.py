@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
+
+
+class FieldProblem(msgspec.Struct):
+    """`field` is the path to what is wrong, such as `name`."""
+
+    field: str
+    message: str
 
 
 class ApiError(msgspec.Struct, omit_defaults=True):
@@ -15,7 +22,7 @@ class ApiError(msgspec.Struct, omit_defaults=True):
     error: Annotated[str, Meta(description="What programs match on, in snake_case.", examples=["not_found"])]
     message: Annotated[str, Meta(description="What happened, for people.")]
     fix: Annotated[str, Meta(description="What to do about it, for people.")] = ""
-    details: Annotated[list[dict[str, Any]], Meta(description="What is wrong with each field.")] = []
+    details: Annotated[list[FieldProblem], Meta(description="What is wrong with each field.")] = []
 
 
 _MEANINGS = {

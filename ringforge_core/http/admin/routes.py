@@ -17,16 +17,19 @@ from ringforge_core.http.admin.squads import SquadController
 from ringforge_core.http.admin.tenants import TenantController
 from ringforge_core.http.idempotency import once_of
 from ringforge_core.http.openapi import ADMIN_KEY
+from ringforge_core.limits import Limits
 from ringforge_core.ports.store import Store
 
 
-def administration(store: Store, client_address: ClientAddress, presences: Presences, *, has_squads: bool) -> Router:
+def administration(
+    store: Store, client_address: ClientAddress, limits: Limits, presences: Presences, *, has_squads: bool
+) -> Router:
     """`has_squads`: the hub has the capability groups."""
     controllers = [TenantController, KeyController, FleetController, AgentController, AuditController]
     return Router(
         path="/api/v1",
         route_handlers=[*controllers, SquadController] if has_squads else controllers,
-        guards=[only_administrators(store, client_address), only_possible_ids],
+        guards=[only_administrators(store, client_address, limits), only_possible_ids],
         dependencies={
             "call": Provide(provide_call(store, presences, has_squads=has_squads), sync_to_thread=False),
             "once": Provide(once_of),

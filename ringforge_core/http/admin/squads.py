@@ -29,7 +29,12 @@ class CreateSquad(msgspec.Struct):
 class SquadController(Controller):
     tags = ("Squads",)
 
-    @post("/fleets/{fleet_id:str}/squads", summary="Create a squad", responses=refusals(404, 409, 413))
+    @post(
+        "/fleets/{fleet_id:str}/squads",
+        summary="Create a squad",
+        response_description="The new squad",
+        responses=refusals(404, 409, 413),
+    )
     async def create(self, call: Call, once: Repeatable, fleet_id: Id, data: JSONBody[CreateSquad]) -> Squad:
         """An empty one; the first agent that is put into it, or joins it, is its owner."""
         return await create_squad(
@@ -38,18 +43,24 @@ class SquadController(Controller):
         )  # fmt: skip
 
     @post(
-        "/squads/{squad_id:str}/agents/{agent_id:str}", status_code=200, summary="Put an agent into a squad",
+        "/squads/{squad_id:str}/agents/{agent_id:str}",
+        status_code=200,
+        summary="Put an agent into a squad",
+        response_description="Where the agent is now",
         responses=refusals(404, 409),
-    )  # fmt: skip
+    )
     async def assign(self, call: Call, once: Repeatable, squad_id: Id, agent_id: Id) -> Placement:
         """Both must be of one fleet: `fleet_mismatch` otherwise. Nothing changes when it is in already."""
         placed = await assign_agent(call.store, call.tenant_id, squad_id, agent_id, actor=call.actor, once=once)
         return Placement(placed.agent_id, placed.fleet_id, placed.squad_id, "The agent is in the squad.")
 
     @delete(
-        "/squads/{squad_id:str}/agents/{agent_id:str}", status_code=200, summary="Take an agent out of a squad",
+        "/squads/{squad_id:str}/agents/{agent_id:str}",
+        status_code=200,
+        summary="Take an agent out of a squad",
+        response_description="Where the agent is now",
         responses=refusals(404, 409),
-    )  # fmt: skip
+    )
     async def remove(self, call: Call, once: Repeatable, squad_id: Id, agent_id: Id) -> Placement:
         """When it was the last owner, another member becomes one. `squad_id` is the squad that it is in still."""
         placed = await remove_agent(call.store, call.tenant_id, squad_id, agent_id, actor=call.actor, once=once)

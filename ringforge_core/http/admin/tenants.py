@@ -27,11 +27,16 @@ class TenantController(Controller):
     path = "/tenants"
     tags = ("Tenant",)
 
-    @get("/{tenant_id:str}", summary="Show the tenant", responses=refusals(404))
+    @get("/{tenant_id:str}", summary="Show the tenant", response_description="The tenant", responses=refusals(404))
     async def show(self, call: Call, tenant_id: Id) -> Tenant:
         return await get_tenant(call.store, _own(call, tenant_id))
 
-    @patch("/{tenant_id:str}", summary="Rename the tenant", responses=refusals(404, 409, 413))
+    @patch(
+        "/{tenant_id:str}",
+        summary="Rename the tenant",
+        response_description="The tenant as it is now",
+        responses=refusals(404, 409, 413),
+    )
     async def change(self, call: Call, once: Repeatable, tenant_id: Id, data: JSONBody[ChangeTenant]) -> Tenant:
         """A tenant cannot change its own plan."""
         own = _own(call, tenant_id)
