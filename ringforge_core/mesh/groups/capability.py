@@ -34,7 +34,6 @@ from ringforge_core.mesh.groups.messages import (
     MemberJoined,
     MemberLeft,
     Members,
-    MyGroups,
     RoleChanged,
     RoleSet,
     SendGroupMessage,
@@ -156,11 +155,11 @@ class GroupsCapability(Capability[GroupsSettings]):
         return found
 
     @event("group:my_groups")
-    async def my_groups(self, call: Call, request: ListMyGroups) -> MyGroups:
+    async def my_groups(self, call: Call, request: ListMyGroups) -> GroupList:
         """The active groups that you are in, newest first."""
         agent = call.agent
         return await self.hub.store.read(
-            lambda connection: read_groups_of_agent(connection, agent.tenant_id, agent.fleet_id, agent.agent_id)
+            lambda connection: read_groups_of_agent(connection, agent.tenant_id, agent.fleet_id, agent.agent_id, request)
         )
 
 

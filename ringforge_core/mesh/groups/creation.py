@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,7 @@ from ringforge_core.mesh.groups.announcements import announcement
 from ringforge_core.mesh.groups.changes import decide_each, member_row
 from ringforge_core.mesh.groups.fleet_agents import agents_present, fleets_of_agents
 from ringforge_core.mesh.groups.group import Group, Membership, new_group_id
-from ringforge_core.mesh.groups.messages import Created, GroupReply, GroupRules, GroupType, Invited
+from ringforge_core.mesh.groups.messages import GROUPS_AT_MOST, Created, GroupReply, GroupRules, GroupType, Invited
 from ringforge_core.mesh.groups.tables import IS_ACTIVE, group_members, groups
 from ringforge_core.plugin import encode_payload
 from ringforge_core.ports.event_bus import Audience
@@ -48,8 +49,8 @@ def create_groups(tx: Transaction, commands: Sequence[Creation]) -> list[GroupRe
 def make_groups(tx: Transaction, commands: Sequence[Creation]) -> list[Group | Refused]:
     """`create_groups`, with the groups as they are stored."""
     invited = {(command.tenant_id, agent_id) for command in commands for agent_id in command.invite}
-    fleets = fleets_of_agents(tx, invited)
-    drafts = decide_each(lambda command: _draft(tx, command, fleets), commands)
+    fleets, active = fleets_of_agents(tx, invited), _count_active(tx, commands)
+    drafts = decide_each(lambda command: _draft(tx, command, fleets, active), commands)
     named = _insert(tx, [draft for draft in drafts if isinstance(draft, Group)])
     results = [_name_taken(draft) if isinstance(draft, Group) and draft.id not in named else draft for draft in drafts]
     members = [
@@ -63,8 +64,18 @@ def make_groups(tx: Transaction, commands: Sequence[Creation]) -> list[Group | R
     return results
 
 
-def _draft(tx: Transaction, command: Creation, fleets: dict[tuple[str, str], str]) -> Group:
+def _draft(
+    tx: Transaction, command: Creation, fleets: Mapping[tuple[str, str], str], active: Counter[tuple[str, str]]
+) -> Group:
     """The group with its members. Invites that do not fit are refused; of those who are only present, some stay out."""
+    fleet = (command.tenant_id, command.fleet_id)
+    if active[fleet] >= GROUPS_AT_MOST:
+        raise LimitReached(
+            f"A fleet can have {GROUPS_AT_MOST} active groups.",
+            reason="too_many_groups",
+            limit=GROUPS_AT_MOST,
+            fix="Dissolve groups that are no longer needed.",
+        )
     creator = command.actor.id if command.actor.kind == "agent" else None
     guests = dict.fromkeys(agent_id for agent_id in command.invite if agent_id != creator)
     for agent_id in guests:
@@ -104,7 +115,19 @@ def _draft(tx: Transaction, command: Creation, fleets: dict[tuple[str, str], str
     for agent_id in guests:
         if agent_id not in group.members and not group.is_full:
             group.members[agent_id] = Membership(agent_id, "member" if group.owner_count else "owner", command.at)
+    active[fleet] += 1
     return group
+
+
+def _count_active(tx: Transaction, commands: Sequence[Creation]) -> Counter[tuple[str, str]]:
+    """How many active groups the fleets have."""
+    of_fleets = (
+        groups.c.tenant_id.in_({command.tenant_id for command in commands}),
+        groups.c.fleet_id.in_({command.fleet_id for command in commands}),
+    )
+    query = sa.select(groups.c.tenant_id, groups.c.fleet_id, sa.func.count().label("active")).where(*of_fleets, IS_ACTIVE)
+    rows = tx.execute(query.group_by(groups.c.tenant_id, groups.c.fleet_id))
+    return Counter({(row.tenant_id, row.fleet_id): row.active for row in rows})
 
 
 def _insert(tx: Transaction, drafts: Sequence[Group]) -> set[str]:

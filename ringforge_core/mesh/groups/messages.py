@@ -17,6 +17,8 @@ Role = Literal["owner", "admin", "member"]
 
 MEMBERS_AT_MOST = 1_000
 """Members of any group; `settings.max_members` may ask for fewer."""
+GROUPS_AT_MOST = 5_000
+"""Active groups of one fleet."""
 SETTINGS_BYTES = 16_384
 MESSAGE_BYTES = 100_000
 RESULT_BYTES = 100_000
@@ -25,6 +27,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=STORABLE)]
 GroupId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
 AgentId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
 Capabilities = Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=64)]
+Limit = Annotated[int, Meta(ge=1, le=500)]
+Cursor = Annotated[str, Meta(max_length=200)]
 
 
 class GroupRules(msgspec.Struct):
@@ -154,8 +158,15 @@ class ListGroups(Request):
 
     status: Annotated[Status, Reason("invalid_status")] = "active"
     type: Annotated[GroupType | None, Reason("invalid_type")] = None
-    limit: Annotated[int, Meta(ge=1, le=500)] = 200
-    cursor: Annotated[str, Meta(max_length=200)] | None = None
+    limit: Limit = 500
+    cursor: Cursor | None = None
+
+
+class ListMyGroups(Request):
+    """Newest first. `cursor` is the `next_cursor` of the page before."""
+
+    limit: Limit = 500
+    cursor: Cursor | None = None
 
 
 class GroupList(Reply):
@@ -163,16 +174,6 @@ class GroupList(Reply):
 
     groups: list[GroupFields]
     next_cursor: str | UnsetType = UNSET
-
-
-class ListMyGroups(Request):
-    """Has no fields."""
-
-
-class MyGroups(Reply):
-    """The active groups that the agent is a member of, newest first."""
-
-    groups: list[GroupFields]
 
 
 class ListMembers(Request):

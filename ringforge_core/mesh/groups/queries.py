@@ -13,7 +13,7 @@ from ringforge_core.identity.ids import iso
 from ringforge_core.identity.paging import next_cursor, page_of
 from ringforge_core.mesh.groups.changes import group_of, membership_of, of_fleet
 from ringforge_core.mesh.groups.group import Group, Membership
-from ringforge_core.mesh.groups.messages import GroupFields, GroupList, ListGroups, MemberFields, Members, MyGroups
+from ringforge_core.mesh.groups.messages import GroupFields, GroupList, ListGroups, ListMyGroups, MemberFields, Members
 from ringforge_core.mesh.groups.tables import group_members, groups
 from ringforge_core.mesh.past import REPLY_BYTES
 
@@ -21,25 +21,24 @@ Rows = Sequence[sa.RowMapping]
 
 
 def read_groups(connection: sa.Connection, tenant_id: str, fleet_id: str, request: ListGroups) -> GroupList:
-    """A page, as many of them as fit into one reply. Raises `InvalidPayload` for a strange cursor."""
+    """A page of the fleet's groups. Raises `InvalidPayload` for a strange cursor, as does `read_groups_of_agent`."""
     query = _groups(tenant_id, fleet_id).where(groups.c.status == request.status)
     if request.type is not None:
         query = query.where(groups.c.type == request.type)
-    rows = connection.execute(page_of(query, groups, cursor=request.cursor, limit=request.limit)).mappings().all()
-    shown = _fitting(_fields(connection, tenant_id, rows[: request.limit]))
-    cursor = next_cursor(list(rows), len(shown)) if rows else None
-    return GroupList(groups=shown, next_cursor=cursor or UNSET)
+    return _page(connection, tenant_id, query, request)
 
 
-def read_groups_of_agent(connection: sa.Connection, tenant_id: str, fleet_id: str, agent_id: str) -> MyGroups:
+def read_groups_of_agent(
+    connection: sa.Connection, tenant_id: str, fleet_id: str, agent_id: str, request: ListMyGroups
+) -> GroupList:
+    """A page of the active groups that an agent is a member of."""
     mine = sa.select(group_members.c.group_row_id).where(
         group_members.c.tenant_id == tenant_id,
         group_members.c.fleet_id == fleet_id,
         group_members.c.agent_id == agent_id,
     )
     query = _groups(tenant_id, fleet_id).where(groups.c.status == "active", groups.c.id.in_(mine))
-    rows = connection.execute(query.order_by(groups.c.inserted_at.desc(), groups.c.id)).mappings().all()
-    return MyGroups(groups=_fitting(_fields(connection, tenant_id, rows)))
+    return _page(connection, tenant_id, query, request)
 
 
 def read_members(connection: sa.Connection, tenant_id: str, fleet_id: str, group_id: str) -> Members | None:
@@ -72,6 +71,15 @@ def memberships(connection: sa.Connection, tenant_id: str, row_ids: Sequence[str
 
 def _groups(tenant_id: str, fleet_id: str) -> sa.Select[Any]:
     return sa.select(groups).where(groups.c.tenant_id == tenant_id, groups.c.fleet_id == fleet_id)
+
+
+def _page(
+    connection: sa.Connection, tenant_id: str, query: sa.Select[Any], request: ListGroups | ListMyGroups
+) -> GroupList:
+    """Newest first, as many as fit into one reply."""
+    rows = connection.execute(page_of(query, groups, cursor=request.cursor, limit=request.limit)).mappings().all()
+    shown = _fitting(_fields(connection, tenant_id, rows[: request.limit]))
+    return GroupList(groups=shown, next_cursor=next_cursor(list(rows), len(shown)) or UNSET)
 
 
 def _fields(connection: sa.Connection, tenant_id: str, rows: Rows) -> list[GroupFields]:

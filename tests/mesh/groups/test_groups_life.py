@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from group_fleet import GroupAgent, GroupFleet
+
+from ringforge_core.identity.actor import Actor
+from ringforge_core.identity.ids import now
+from ringforge_core.mesh.groups.creation import Creation, make_groups
+from ringforge_core.mesh.groups.messages import GROUPS_AT_MOST, GroupRules
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -287,3 +293,24 @@ async def test_when_all_leave_at_once_the_group_has_an_owner_to_the_end(fleet: G
     assert ended["dissolved_by"] == "system"
     assert await agents[0].roles(group_id) == {}
     assert len(agents[0].heard("member_left")) == 10
+
+
+async def test_a_fleet_has_so_many_groups_and_no_more(fleet: GroupFleet, sister_fleet: GroupFleet) -> None:
+    agent, sister = await fleet.join("agent"), await sister_fleet.join("sister")
+    old = await agent.create("old")
+    await _fill_up(fleet, agent.id)
+    error = await agent.client.refused("group:create", {"name": "one more"})
+    assert (error["reason"], error["limit"]) == ("too_many_groups", GROUPS_AT_MOST)
+    await sister.create("another fleet's")
+    await agent.ok("dissolve", group_id=old)
+    await agent.create("one more")
+
+
+async def _fill_up(fleet: GroupFleet, agent_id: str) -> None:
+    """All groups but one that the fleet can have, without the time that it takes to ask for them."""
+    group = Creation(
+        tenant_id=fleet.keys.tenant_id, fleet_id=fleet.keys.fleet_id, actor=Actor("agent", agent_id), name="", type="squad",
+        capabilities=(), settings={}, rules=GroupRules(), invite=(), at=now(),
+    )  # fmt: skip
+    groups = [msgspec.structs.replace(group, name=f"group {number}") for number in range(GROUPS_AT_MOST - 1)]
+    await asyncio.gather(*(fleet.store.apply(make_groups, each) for each in groups))
