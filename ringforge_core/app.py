@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
+import sqlalchemy as sa
 import structlog
 from litestar import Litestar
 from litestar.exceptions import HTTPException, ValidationException
 from prometheus_client import CollectorRegistry
 
+from ringforge_core.audit import AuditTrail
 from ringforge_core.config import Config, Plugins
 from ringforge_core.errors import RingforgeError
 from ringforge_core.http.addresses import client_address
@@ -28,14 +31,16 @@ from ringforge_core.http.health import health_handlers
 from ringforge_core.http.metrics import metrics_handler
 from ringforge_core.http.openapi import openapi_config
 from ringforge_core.identity import Admission, Bootstrap, RevocationWatch, Sessions, first_start
+from ringforge_core.limits import Limits, Quotas, recount
 from ringforge_core.plugin.capability import Capability, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
 from ringforge_core.ports.event_bus import EventBus
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.bounds import Bounds
+from ringforge_core.socket.delivery import HUB_TOPICS
 from ringforge_core.socket.gateway import Gateway
 from ringforge_core.socket.server import Tls, new_event_loop, serve
-from ringforge_core.store import SqlStore
+from ringforge_core.store import Bookkeeping, SqlStore
 from ringforge_core.store.relay import Relay
 
 VERSION = version("ringforge-core")
@@ -59,13 +64,16 @@ class Hub:
         migrations = [
             loaded.capability.migrations for loaded in plugins.capabilities if loaded.capability.migrations is not None
         ]
-        self.store = SqlStore(config.store.url, settings=config.store, migrations=migrations)
+        bookkeeping = Bookkeeping(Quotas(config.limits), AuditTrail())
+        self.store = SqlStore(config.store.url, settings=config.store, migrations=migrations, bookkeeping=bookkeeping)
+        self.limits = Limits(self.store, config.limits)
         self.admission = Admission(self.store)
         self.sessions = Sessions(self.store, node=self.node)
         self.gateway = Gateway(
             store=self.store, admission=self.admission, sessions=self.sessions, node=self.node,
             server=f"ringforge/{VERSION}", max_buffered=config.hub.max_buffered_bytes,
             idle_seconds=config.hub.idle_seconds, join_deadline_seconds=config.hub.join_deadline_seconds,
+            limits=self.limits,
         )  # fmt: skip
         self.pushes = self.gateway.rooms
         loaded_bus = plugins.adapter("event_bus")
@@ -85,13 +93,14 @@ class Hub:
             stack.push_async_callback(self.store.close)
             self.first_start = await first_start(self.store)
             await self.sessions.close_stale()
+            await recount(self.store, self._counted())
             relay = Relay(self.store, self.bus)
             watch = RevocationWatch(self.store, self.gateway.revoke)
-            parts: list[EventBus | Relay | Capability[Any]] = [self.bus, relay, *self.capabilities]
+            parts: list[EventBus | Relay | Limits | Capability[Any]] = [self.bus, relay, self.limits, *self.capabilities]
             for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)
-            topics = [topic for capability in self.capabilities for topic in capability.topics]
+            topics = [*HUB_TOPICS] + [topic for capability in self.capabilities for topic in capability.topics]
             retention = timedelta(hours=self.config.event_bus.retention_hours)
             self.gateway.rooms.keep_topics(self.bus, topics, retention)
             await self.gateway.start(self.capabilities)
@@ -117,10 +126,10 @@ class Hub:
             route_handlers=[
                 *handshake_handlers(self.gateway, address_of, Bounds(max_message=hub.max_message_bytes)),
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
-                connect_check_handler(self.admission, hub.public_url),
+                connect_check_handler(self.admission, hub.public_url, address_of, self.limits.sign_in),
                 metrics_handler(registry, hub.operator_token),
                 docs(),
-                administration(self.store, address_of, self._presences(), has_squads=self._has("groups")),
+                administration(self.store, address_of, self.limits, self._presences(), has_squads=self._has("groups")),
             ],
             lifespan=[lifespan] if runs_hub else [],
             exception_handlers={
@@ -133,6 +142,14 @@ class Hub:
             logging_config=None,
             request_max_body_size=1024 * 1024,
         )
+
+    def _counted(self) -> dict[str, list[sa.Select[tuple[str, int]]]]:
+        """What the capabilities count of their tables, by quota."""
+        counted: dict[str, list[sa.Select[tuple[str, int]]]] = defaultdict(list)
+        for capability in self.capabilities:
+            for resource, query in capability.counted.items():
+                counted[resource].append(query)
+        return counted
 
     def _presences(self) -> Presences:
         """Whichever capability tells who is connected."""

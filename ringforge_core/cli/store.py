@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 import rich_click as click
 import sqlalchemy as sa
 
+from ringforge_core.audit import AuditTrail
 from ringforge_core.config import Config
 from ringforge_core.errors import Conflict, NotFound
 from ringforge_core.identity.tables import tenants
+from ringforge_core.limits import Quotas
 from ringforge_core.logs import configure_logs
 from ringforge_core.ports.store import Store
-from ringforge_core.store import SqlStore
+from ringforge_core.store import Bookkeeping, SqlStore
 
 tenant_option = click.option(
     "--tenant", metavar="ID|NAME", help="Whose; may be left out while there is only one tenant."
@@ -23,7 +25,8 @@ tenant_option = click.option(
 @asynccontextmanager
 async def opened_store(config: Config) -> AsyncIterator[Store]:
     configure_logs("warning", config.log.format)
-    store = SqlStore(config.store.url, settings=config.store)
+    bookkeeping = Bookkeeping(Quotas(config.limits), AuditTrail())
+    store = SqlStore(config.store.url, settings=config.store, bookkeeping=bookkeeping)
     await store.open(exclusive=False)
     try:
         yield store

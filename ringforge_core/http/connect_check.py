@@ -59,6 +59,7 @@ def connect_check_handler(
     async def connect_check(request: Request[Any, Any, Any], api_key: Key = None, key: Key = None) -> ConnectCheck:
         """An agent's key, given as a bearer token or, where headers cannot be set, in the query. The answer is always 200;
         `ok` says whether the key works."""
+        sign_in.check_key_check(client_address(request.scope))
         given = bearer_token(request.headers) or api_key or key
         if not given:
             return ConnectCheck(

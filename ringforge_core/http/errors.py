@@ -32,6 +32,8 @@ def on_error(_: Request[Any, Any, Any], error: RingforgeError) -> Response[dict[
     """The hub's own errors, by their place in the tree."""
     status = _LIMITS.get(error.reason) or next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
     body = error.as_reply()
+    if "retry_after_ms" in body:
+        body["retry_after"] = math.ceil(body["retry_after_ms"] / 1000)
     return _answer(status, body.pop("reason"), headers=_headers(error), **body)
 
 
@@ -63,12 +65,16 @@ def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict
     return _answer(500, "internal_error", message="The hub could not do this.", error_id=error_id)
 
 
+def retry_after(error: RingforgeError) -> dict[str, str]:
+    """The header of a refusal that says when to come back, in whole seconds."""
+    wait = error.extras.get("retry_after_ms")
+    return {} if wait is None else {"retry-after": str(math.ceil(wait / 1000))}
+
+
 def _headers(error: RingforgeError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"www-authenticate": "Bearer"}
-    if "retry_after_ms" in error.extras:
-        return {"retry-after": str(math.ceil(error.extras["retry_after_ms"] / 1000))}
-    return {}
+    return retry_after(error)
 
 
 def _answer(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from litestar import Request, WebSocket, get, websocket
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler, WebsocketRouteHandler
 
-from ringforge_core.errors import RingforgeError, Unavailable
+from ringforge_core.errors import LimitReached, RingforgeError, Unavailable
 from ringforge_core.http.addresses import ClientAddress
+from ringforge_core.http.errors import retry_after
 from ringforge_core.identity import NOTHING, Credentials, parse_connect
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.socket.asgi import AsgiTransport
@@ -38,6 +39,8 @@ def handshake_handlers(
             agent, credentials = await authenticate(gateway, scope["query_string"], scope["headers"], address)
         except Unavailable:
             return await deny(socket, 503)
+        except LimitReached as error:
+            return await deny(socket, 429, retry_after(error))
         except RingforgeError:
             return await deny(socket, 403)
         connection = Connection(gateway, agent=agent, credentials=credentials, address=address)
@@ -67,17 +70,21 @@ async def authenticate(
     if mode == "deferred":
         return None, NOTHING
     if mode == "key_only":
-        await gateway.admission.check_key(credentials.api_key or "")
+        await gateway.check_key(credentials.api_key or "", address=address, method="api_key")
         return None, credentials
     return await gateway.authenticate(credentials, address=address, method=_METHODS[mode]), NOTHING
 
 
-async def deny(socket: WebSocket, status: int) -> None:  # type: ignore[type-arg]  # as above
+async def deny(socket: WebSocket, status: int, headers: Mapping[str, str] | None = None) -> None:  # type: ignore[type-arg]  # as above
     """Refuse the upgrade with an empty answer; 403 is what a close before the accept becomes on any server."""
     if status != 403 and "websocket.http.response" in (socket.scope.get("extensions") or {}):
-        start: Any = {"type": "websocket.http.response.start", "status": status, "headers": []}
+        start: Any = {"type": "websocket.http.response.start", "status": status, "headers": _encoded(headers or {})}
         body: Any = {"type": "websocket.http.response.body", "body": b""}
         await socket.send(start)
         await socket.send(body)
     else:
         await socket.close()
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -63,7 +63,7 @@ class RateLimiter:
         self._limiter = SlidingWindowCounterRateLimiter(Windows())
 
     def check(self, rate: str, *key: str) -> LimitReached | None:
-        """Count one for this key, or refuse it."""
+        """Count one for this key, or refuse it; nothing is counted for `"off"`."""
         for item in parse_rates(rate):
             if not self._limiter.hit(item, *key):
                 return self._refusal(item, key)

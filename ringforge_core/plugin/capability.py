@@ -14,10 +14,11 @@ The events of one channel run one after another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 
 import msgspec
+import sqlalchemy as sa
 
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.messages import Push, Reply, Request
@@ -144,6 +145,10 @@ class Capability(Generic[Settings]):
     """The fields of a join's payload that this capability reads; decoded and validated by the core."""
     migrations: ClassVar[str | None] = None
     """The package that holds the migrations of this capability's tables, e.g. `ringforge_tasks.migrations`."""
+
+    counted: ClassVar[Mapping[str, sa.Select[tuple[str, int]]]] = {}
+    """Quotas that rows of this capability's tables use up: for each a query of tenant ids and how much they use, by which
+    the counter is set right at a start. The capability charges its changes itself, see `Transaction.charge`."""
 
     def __init__(self, hub: Hub, settings: Settings) -> None:
         self.hub = hub

@@ -7,12 +7,15 @@ from typing import Any
 
 import msgspec
 
+from ringforge_core.limits import TOPIC as QUOTA_WARNINGS
 from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.ports.event_bus import Event, ReplayFilter
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.rooms import Room, Rooms
 
+HUB_TOPICS = (QUOTA_WARNINGS,)
+"""What the hub itself tells the fleets."""
 PAGE = 500
 """Missed events read at once."""
 
@@ -52,10 +55,7 @@ class Delivery:
             room = self._rooms.get(event.fleet_id)
             if room is None or not room.delivered(event):
                 continue
-            capability = self._by_topic.get(event.topic)
-            if capability is None:
-                continue
-            recipients = capability.recipients(event)
+            recipients = self._recipients(event)
             if recipients is None:
                 self._rooms.broadcast(room, event.push, numbered(event))
             else:
@@ -91,12 +91,16 @@ class Delivery:
 
     def _send_entitled(self, channel: Channel, events: Iterable[Event]) -> None:
         for event in events:
-            capability = self._by_topic.get(event.topic)
-            if capability is None:
-                continue
-            recipients = capability.recipients(event)
+            recipients = self._recipients(event)
             if recipients is None or channel.agent.agent_id in recipients:
                 channel.send(event.push, numbered(event))
+
+    def _recipients(self, event: Event) -> Iterable[str] | None:
+        """Those whom the event is for; None is the whole fleet. What no loaded capability knows is for nobody."""
+        capability = self._by_topic.get(event.topic)
+        if capability is not None:
+            return capability.recipients(event)
+        return event.audience.agents if event.topic in HUB_TOPICS else ()
 
 
 def numbered(event: Event) -> bytes:

@@ -19,9 +19,12 @@ import msgspec
 import structlog
 
 from ringforge_core.errors import PluginError, Refused, RingforgeError, Unavailable
+from ringforge_core.limits import RESOURCES
+from ringforge_core.limits.agent_rates import AgentRates
+from ringforge_core.limits.rates import OFF, parse_rates
 from ringforge_core.plugin.capability import Call, Capability, EventDeclaration
 from ringforge_core.plugin.messages import Reply, encode_message
-from ringforge_core.ports.store import Once
+from ringforge_core.ports.store import Charge, Once
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.decoding import RequestDecoder, unwrap
 from ringforge_core.socket.frames import Frame, json_text, reply
@@ -36,10 +39,13 @@ log = structlog.get_logger(__name__)
 class BoundEvent:
     """A declaration with the capability instance that handles it."""
 
-    __slots__ = ("declaration", "decode", "handle", "measure")
+    __slots__ = ("counts", "declaration", "decode", "handle", "measure", "name", "rate")
 
     def __init__(self, declaration: EventDeclaration, capability: Capability[Any], measure: EventMeasure) -> None:
         self.declaration = declaration
+        self.name = declaration.name
+        self.counts = _checked_counts(declaration)
+        self.rate = _checked_rate(declaration)
         self.handle: Callable[[Call, Any], Any] = getattr(capability, declaration.method)
         self.decode = RequestDecoder(declaration.request)
         self.measure = measure
@@ -48,8 +54,9 @@ class BoundEvent:
 class Dispatcher:
     """Knows every declared event of the loaded capabilities; owns the tasks of requests in work."""
 
-    def __init__(self, capabilities: Iterable[Capability[Any]], measures: SocketMeasures) -> None:
+    def __init__(self, capabilities: Iterable[Capability[Any]], measures: SocketMeasures, rates: AgentRates) -> None:
         self.events: dict[str, BoundEvent] = {}
+        self._rates = rates
         self._unknown = measures.of("unknown")
         self._running: dict[asyncio.Task[None], float] = {}
         for capability in capabilities:
@@ -95,11 +102,15 @@ class Dispatcher:
             return channel.connection.leave(channel, frame)
         event = self.events.get(frame.event)
         if event is None:
+            if refusal := self._rates.check(channel.agent, frame.event, None):
+                return _answer_error(channel, frame, refusal)
             self._unknown.errors["unknown_event"] += 1
             error = Refused(f"No capability handles {frame.event[:100]}.", reason="unknown_event", event=frame.event[:100])
             return _answer_error(channel, frame, error)
         started = perf_counter()
         try:
+            if refusal := self._rates.check(channel.agent, event.name, event.rate):
+                return _fail(channel, frame, event, refusal)
             call, request = _prepare(channel, frame, event)
             result = event.handle(call, request)
             if type(result) is not CoroutineType:
@@ -133,6 +144,23 @@ class Dispatcher:
         _answer(channel, frame, b"ok", response)
 
 
+def _checked_counts(declaration: EventDeclaration) -> str | None:
+    if declaration.counts not in (None, *RESOURCES):
+        raise PluginError(
+            f"{declaration.name} counts {declaration.counts}, which is no quota.",
+            fix=f"Count one of {', '.join(RESOURCES)}.",
+        )
+    return declaration.counts
+
+
+def _checked_rate(declaration: EventDeclaration) -> str | None:
+    try:
+        parse_rates(declaration.rate or OFF)
+    except ValueError as error:
+        raise PluginError(f"The rate of {declaration.name}: {error}", fix='Write it as "50/minute".') from None
+    return declaration.rate
+
+
 def _prepare(channel: Channel, frame: Frame, event: BoundEvent) -> tuple[Call, Any]:
     inner, key = unwrap(frame.payload)
     request = event.decode(inner)
@@ -141,7 +169,8 @@ def _prepare(channel: Channel, frame: Frame, event: BoundEvent) -> tuple[Call, A
         agent = channel.agent
         fingerprint = hashlib.sha256(msgspec.json.encode(request)).digest()
         once = Once(agent.tenant_id, agent.agent_id, event.declaration.name, key, fingerprint)
-    return Call(channel.agent, channel, once), request
+    charges = (Charge(channel.agent.tenant_id, event.counts),) if event.counts is not None else ()
+    return Call(channel.agent, channel, once, charges), request
 
 
 def _fail(channel: Channel, frame: Frame, event: BoundEvent, error: Exception) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 
-from ringforge_core.errors import RingforgeError
-from ringforge_core.identity import NOTHING, Admission, Credentials, Sessions, iso, now
+from ringforge_core.errors import RingforgeError, Unauthenticated
+from ringforge_core.identity import NOTHING, Admission, Credentials, KeyHolder, Sessions, iso, now
+from ringforge_core.limits import Limits
 from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.plugin.messages import Push
 from ringforge_core.ports.store import Store
@@ -39,11 +40,12 @@ class Gateway:
 
     def __init__(
         self, *, store: Store, admission: Admission, sessions: Sessions, node: str, server: str, max_buffered: int,
-        idle_seconds: float, join_deadline_seconds: float,
+        idle_seconds: float, join_deadline_seconds: float, limits: Limits,
     ) -> None:  # fmt: skip
         self.node = node
         self.server = server
         self.admission = admission
+        self.limits = limits
         self.connections: dict[Connection, None] = {}
         self.draining = False
         self.fanout = Fanout(max_buffered=max_buffered)
@@ -63,7 +65,7 @@ class Gateway:
     async def start(self, capabilities: Sequence[Capability[Any]]) -> None:
         """Take the capabilities, which were made with this gateway's rooms, and begin to keep time."""
         self._capabilities = capabilities
-        self.dispatcher = Dispatcher(capabilities, self.measures)
+        self.dispatcher = Dispatcher(capabilities, self.measures, self.limits.agents)
         self.delivery = Delivery(self.rooms, self._store, capabilities)
         self._joiner = Joiner(self, capabilities)
         self._clock.start(self.dispatcher.cancel_overdue)
@@ -78,14 +80,32 @@ class Gateway:
     # --- connections --------------------------------------------------------------------------------------------
 
     async def authenticate(self, credentials: Credentials, *, address: str | None, method: str) -> AgentSession:
-        """Admit an agent, and count how that went."""
+        """Admit an agent, and count how that went. Raises `LimitReached` before a key is looked at."""
+        self.limits.sign_in.check(address, credentials.api_key)
         try:
             agent = await self.admission.admit(credentials, address=address)
-        except RingforgeError:
-            self.measures.authentications["failure", method] += 1
+        except RingforgeError as error:
+            self._refused(error, address, method)
             raise
         self.measures.authentications["success", method] += 1
+        plan = await self.limits.plans.of(agent.tenant_id)
+        self.limits.sign_in.succeeded(address, plan, credentials.api_key)
         return agent
+
+    async def check_key(self, api_key: str, *, address: str | None, method: str) -> KeyHolder:
+        """Verify a key that comes before its agent. Raises `LimitReached` before the key is looked at."""
+        self.limits.sign_in.check(address, api_key)
+        try:
+            return await self.admission.check_key(api_key)
+        except RingforgeError as error:
+            self._refused(error, address, method)
+            raise
+
+    def _refused(self, error: RingforgeError, address: str | None, method: str) -> None:
+        self.measures.authentications["failure", method] += 1
+        if isinstance(error, Unauthenticated):
+            self.limits.sign_in.failed(address)
+            log.warning("auth.failed", address=address, method=method, reason=error.reason)
 
     def opened(self, connection: Connection) -> None:
         """The transport is in place: frames may come."""
@@ -114,10 +134,14 @@ class Gateway:
             self._spawn(self._sessions.close(agent.session_id, agent.tenant_id, reason or str(code)))
 
     async def open_session(self, connection: Connection) -> None:
-        """Write the session row, once for a connection."""
+        """Write the session row, once for a connection. `LimitReached` when the tenant has too many agents online."""
         if not connection.session_open and connection.agent is not None:
             connection.session_open = True
-            await self._sessions.open(connection.agent)
+            try:
+                await self._sessions.open(connection.agent)
+            except RingforgeError:
+                connection.session_open = False
+                raise
 
     # --- channels -----------------------------------------------------------------------------------------------
 

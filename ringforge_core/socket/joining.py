@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from ringforge_core.errors import Forbidden, InvalidPayload, Refused, RingforgeError, Unauthenticated
-from ringforge_core.identity import Credentials, parse_join_credentials
+from ringforge_core.identity import parse_join_credentials
 from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.plugin.messages import Request
 from ringforge_core.socket.channel import Channel
@@ -82,16 +82,18 @@ class Joiner:
         gateway = self._gateway
         payload = _object(frame.payload)
         agent = await self._authenticate(connection, payload)
+        if refusal := gateway.limits.agents.check(agent, frame.event, None):
+            raise refusal
         _check_topic(frame.topic, agent)
         text, resume = self._read(frame.payload, payload)
         profile: Any = self._profile(text)
         fields = [(capability, decoder(text) if decoder else None) for capability, decoder in self._capabilities]
+        await gateway.open_session(connection)
         agent = await gateway.admission.update_profile(
             agent, name=profile.name, framework=profile.framework, capabilities=profile.capabilities,
             model=profile.model,
         )  # fmt: skip
         connection.agent = channel.agent = agent
-        await gateway.open_session(connection)
         async with gateway.rooms.arrive(agent) as room:
             resumed, after = (None, 0)
             if resume is not None:
@@ -116,7 +118,7 @@ class Joiner:
         credentials = parse_join_credentials(payload, connect=connection.credentials)
         if connection.agent is not None:
             if credentials is not None and credentials.api_key is not None:
-                await self._check_same_tenant(connection.agent, credentials)
+                await self._check_same_tenant(connection, connection.agent, credentials.api_key)
             return connection.agent
         if credentials is None:
             raise Unauthenticated(
@@ -131,8 +133,8 @@ class Joiner:
         self._gateway.authenticated(connection, agent)
         return agent
 
-    async def _check_same_tenant(self, agent: AgentSession, credentials: Credentials) -> None:
-        holder = await self._gateway.admission.check_key(credentials.api_key or "")
+    async def _check_same_tenant(self, connection: Connection, agent: AgentSession, api_key: str) -> None:
+        holder = await self._gateway.check_key(api_key, address=connection.address, method="join")
         if holder.tenant_id != agent.tenant_id:
             raise Forbidden(
                 "The socket is authenticated for another tenant.", reason="identity_mismatch",

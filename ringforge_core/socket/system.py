@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ringforge_core.limits import QuotaWarning
 from ringforge_core.plugin.messages import Push
 
 
@@ -26,4 +27,4 @@ class KeyRevoked(Push):
     at: str
 
 
-SYSTEM_PUSHES: tuple[type[Push], ...] = (NodeDraining, KeyRevoked)
+SYSTEM_PUSHES: tuple[type[Push], ...] = (NodeDraining, KeyRevoked, QuotaWarning)

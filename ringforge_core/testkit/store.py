@@ -62,7 +62,7 @@ def a_put(key: str | None = None, trouble: str | None = None, **fields: Any) -> 
 
 
 def a_key(fingerprint: bytes = b"payload", scope: Mapping[str, str] | None = None) -> Once:
-    given = {"tenant_id": "tenant-a", "owner_id": "ag_1", "operation": "entry:put", **(scope or {})}
+    given: dict[str, Any] = {"tenant_id": "tenant-a", "owner_id": "ag_1", "operation": "entry:put", **(scope or {})}
     return Once(key="k-1", fingerprint=fingerprint, **given)
 
 

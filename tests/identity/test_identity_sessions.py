@@ -6,7 +6,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.identity import Admission, AgentClaim, Bootstrap, Credentials, Sessions, new_uuid
-from ringforge_core.identity.sessions import KEPT
+from ringforge_core.identity.session_changes import KEPT
 from ringforge_core.identity.tables import agent_sessions
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.ports.store import Store

@@ -65,7 +65,9 @@ class ActivityCapability(Capability[NoSettings]):
     async def broadcast(self, call: Call, request: BroadcastActivity) -> ActivityRecorded:
         """Tell what you do: to the fleet, to the followers of the tags, or to one agent."""
         audience = FLEET if request.scope == "fleet" else await self._audience(call.agent, request)
-        return await self.hub.store.apply(record, _event(call.agent, request, audience), once=call.once)
+        return await self.hub.store.apply(
+            record, _event(call.agent, request, audience), once=call.once, charges=call.charges
+        )
 
     @event("activity:subscribe")
     async def subscribe(self, call: Call, request: SubscribeTags) -> SubscribedTags:

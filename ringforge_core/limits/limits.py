@@ -1,0 +1,27 @@
+"""All that one hub limits without a transaction: rates, and the guard of the sign-in."""
+
+from __future__ import annotations
+
+from ringforge_core.limits.agent_rates import AgentRates
+from ringforge_core.limits.rates import RateLimiter
+from ringforge_core.limits.settings import LimitsSettings
+from ringforge_core.limits.sign_in import SignInGuard
+from ringforge_core.limits.tenant_plans import TenantPlans
+from ringforge_core.ports.store import Store
+
+
+class Limits:
+    """Started after the store, stopped before it."""
+
+    def __init__(self, store: Store, settings: LimitsSettings) -> None:
+        limiter = RateLimiter()
+        self.settings = settings
+        self.plans = TenantPlans(store, settings)
+        self.agents = AgentRates(limiter, self.plans)
+        self.sign_in = SignInGuard(limiter, settings)
+
+    async def start(self) -> None:
+        await self.plans.start()
+
+    async def stop(self) -> None:
+        await self.plans.stop()
