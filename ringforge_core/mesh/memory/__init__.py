@@ -3,7 +3,7 @@
     messages.py            the events' requests and replies, and the push
     tables.py, migrations  entries, their former versions, who follows which keys
     stored.py              an entry as a row, and as it goes over the wire
-    words.py               the words that an entry is found by
+    words.py, indexing.py  the words that an entry is found by, and how they come into the index
     databases.py           what differs between the two databases, above all the index of words
     writes.py              set, delete, expire: one batch, one commit
     queries.py             one entry, a page of them, the history of a key

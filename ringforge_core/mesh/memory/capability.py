@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +14,10 @@ from ringforge_core.errors import LimitReached
 from ringforge_core.identity.ids import new_event_id, now
 from ringforge_core.mesh.memory.cache import EntryCache
 from ringforge_core.mesh.memory.databases import MemoryDatabase, memory_database
+from ringforge_core.mesh.memory.indexing import Indexer
 from ringforge_core.mesh.memory.messages import (
     METADATA_BYTES,
+    PRINTABLE,
     VALUE_BYTES,
     DeleteMemory,
     GetMemory,
@@ -61,6 +64,7 @@ class MemoryCapability(Capability[MemorySettings]):
         self._subscriptions = Subscriptions(hub.store)
         self._database: MemoryDatabase
         self._writes: MemoryWrites
+        self._indexer: Indexer
         self._sweeper: Sweeper
         self._others: Subscription
         hub.store.on_commit(self._cache.changed)
@@ -69,7 +73,8 @@ class MemoryCapability(Capability[MemorySettings]):
         store = self.hub.store
         self._database = memory_database(await store.read(lambda connection: connection.dialect.name))
         self._writes = MemoryWrites(self._database)
-        self._sweeper = Sweeper(store, self._writes, self._cache.readings, self.settings)
+        self._indexer = Indexer(store, self._database)
+        self._sweeper = Sweeper(store, self._writes, self._indexer, self._cache.readings, self.settings)
         await self._subscriptions.load()
         self._others = await self.hub.bus.subscribe(self._changed_elsewhere, topics=(TOPIC,))
         self._sweeper.start()
@@ -124,6 +129,8 @@ class MemoryCapability(Capability[MemorySettings]):
     @event("memory:query")
     async def query(self, call: Call, request: QueryMemory) -> MemoryQuery:
         """Find entries by their words, tags, author and age."""
+        if request.text_search:
+            await self._indexer.index_fleet(call.agent.tenant_id, call.agent.fleet_id)
         page = await self._find(
             Search(
                 tenant_id=call.agent.tenant_id,
@@ -168,6 +175,8 @@ class MemoryCapability(Capability[MemorySettings]):
         return await self.hub.store.apply(self._writes.run, command, once=call.once, charges=call.charges)
 
     async def _read(self, agent: AgentSession, key: str) -> msgspec.Raw:
+        if re.search(PRINTABLE, key) is None:
+            raise no_entry()
         expected = self._cache.expect(agent.fleet_id, key)
         entry = await self.hub.store.read(
             lambda connection: find_entry(connection, agent.tenant_id, agent.fleet_id, key, now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 
-from ringforge_core.mesh.memory.stored import COLUMNS
+from ringforge_core.mesh.memory.stored import COLUMNS, StoredEntry, stored_entry
 from ringforge_core.mesh.memory.tables import memory_entries, memory_history
 from ringforge_core.ports.store import Transaction
 
@@ -33,11 +34,11 @@ _NUMBER = (
 
 
 class MemoryDatabase(ABC):
-    """`find_many` takes `wanted`, the JSON text of `EntryKey`s; `upsert` takes rows of `StoredEntry`, `keep_former` rows
-    of `memory_history`.
+    """Its statements, and what they take: `find_many` takes `wanted`, the JSON text of `EntryKey`s; `upsert` takes rows of
+    `StoredEntry`, `keep_former` rows of `memory_history`.
 
-    `index` takes `of_tenant_id`, `of_fleet_id`, `of_key`, `fleet` and `words` and puts the entry's words into the index
-    in place of those that it had; `forget` takes the first three and takes them out.
+    `index` takes rows of `index_row` and puts the entry's words into the index in place of those that it had; `forget`
+    takes rows of `key_row` and takes them out.
     """
 
     find_many: sa.Select[Any]
@@ -49,9 +50,11 @@ class MemoryDatabase(ABC):
     words_of_entry: sa.ColumnElement[bool]
     """Joins `words` to `memory_entries`."""
 
-    def read_many(self, tx: Transaction, keys: Collection[EntryKey]) -> Sequence[sa.Row[Any]]:
-        """The rows of these keys, deleted ones too, as they will be until this transaction changes them."""
-        return tx.execute(self.find_many, {"wanted": msgspec.json.encode(keys).decode()}).all()
+    def read_many(self, tx: Transaction, keys: Collection[EntryKey]) -> dict[EntryKey, StoredEntry]:
+        """The entries of these keys, deleted ones too, as they will be until this transaction changes them."""
+        rows = tx.execute(self.find_many, {"wanted": msgspec.json.encode(keys).decode()})
+        entries = [stored_entry(row) for row in rows]
+        return {(entry.tenant_id, entry.fleet_id, entry.key): entry for entry in entries}
 
     @abstractmethod
     def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -79,7 +82,7 @@ class SqliteMemory(MemoryDatabase):
     def __init__(self) -> None:
         wanted = sa.func.json_each(sa.bindparam("wanted", type_=sa.Text)).table_valued("value")
         self.find_many = _join(wanted, [sa.func.json_extract(wanted.c.value, f"$[{place}]") for place in range(3)])
-        insert = sqlite.insert(memory_entries)
+        insert = sqlite.insert(memory_entries).values(indexed=sa.false())
         self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
         former = sqlite.insert(memory_history)
         self.keep_former = former.on_conflict_do_update(**_update_slot(former.excluded))
@@ -119,7 +122,7 @@ class PostgresMemory(MemoryDatabase):
         array = sa.cast(sa.bindparam("wanted", type_=sa.Text), JSONB)
         wanted = sa.func.jsonb_array_elements(array).table_valued(sa.column("value", JSONB))
         self.find_many = _join(wanted, [wanted.c.value[place].astext for place in range(3)])
-        insert = postgresql.insert(memory_entries)
+        insert = postgresql.insert(memory_entries).values(indexed=sa.false())
         self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
         former = postgresql.insert(memory_history)
         self.keep_former = former.on_conflict_do_update(**_update_slot(former.excluded))
@@ -132,7 +135,7 @@ class PostgresMemory(MemoryDatabase):
             " FROM (SELECT unnest(CAST(:fleets AS text[])) AS fleet_id ORDER BY 1) AS sorted"
         )
 
-    def read_many(self, tx: Transaction, keys: Collection[EntryKey]) -> Sequence[sa.Row[Any]]:
+    def read_many(self, tx: Transaction, keys: Collection[EntryKey]) -> dict[EntryKey, StoredEntry]:
         tx.execute(self._lock, {"fleets": sorted({fleet_id for _, fleet_id, _ in keys})})
         return super().read_many(tx, keys)
 
@@ -157,6 +160,7 @@ def memory_database(dialect: str) -> MemoryDatabase:
     return PostgresMemory() if dialect == "postgresql" else SqliteMemory()
 
 
+@lru_cache
 def fleet_word(fleet_id: str) -> str:
     """The fleet as one word of the index, so that a search does not go through the words of others."""
     return re.sub(r"[^0-9A-Za-z]", "", fleet_id)
@@ -182,11 +186,13 @@ def _join(wanted: sa.FromClause, parts: Sequence[sa.ColumnElement[Any]]) -> sa.S
 def _update_entry(excluded: Any) -> dict[str, Any]:
     """Take everything over, but for the readings: they go on unless the entry is another one by now."""
     table = memory_entries.c
-    taken = {column.name: excluded[column.name] for column in COLUMNS if column.name not in _KEPT_ON_CONFLICT}
+    taken: dict[str, Any] = {
+        column.name: excluded[column.name] for column in COLUMNS if column.name not in _KEPT_ON_CONFLICT
+    }
     readings = sa.case((table.id == excluded.id, table.access_count), else_=0)
     return {
         "index_elements": [table.fleet_id, table.key],
-        "set_": {**taken, "access_count": readings},
+        "set_": {**taken, "access_count": readings, "indexed": sa.false()},
         "where": table.tenant_id == excluded.tenant_id,
     }
 

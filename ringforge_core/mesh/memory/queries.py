@@ -51,6 +51,7 @@ def find_entry(connection: sa.Connection, tenant_id: str, fleet_id: str, key: st
 
 
 def find_page(connection: sa.Connection, database: MemoryDatabase, search: Search) -> Page:
+    """A search for words finds what the index knows of: bring it up to date before."""
     if search.words is not None and not search.words:
         return Page([], 0)
     source: sa.FromClause = table
@@ -61,7 +62,7 @@ def find_page(connection: sa.Connection, database: MemoryDatabase, search: Searc
     total = connection.execute(sa.select(sa.func.count()).select_from(source).where(*conditions)).scalar_one()
     size = sum(database.byte_length(column) for column in (table.c.value, table.c.metadata, table.c.key))
     found = connection.execute(
-        sa.select(table.c.number, sa.type_coerce(size, sa.Integer).label("size"))
+        sa.select(table.c.key, sa.type_coerce(size, sa.Integer).label("size"))
         .select_from(source)
         .where(*conditions)
         .order_by(_order(database, search), table.c.number.desc())
@@ -119,23 +120,22 @@ def _order(database: MemoryDatabase, search: Search) -> sa.ColumnElement[object]
     return table.c[search.sort].desc()
 
 
-def _fitting(found: Sequence[sa.Row[tuple[int, int]]]) -> list[int]:
-    """The numbers of the first entries that fit; sizes are asked for first, so that no large value is read in vain."""
-    taken: list[int] = []
+def _fitting(found: Sequence[sa.Row[tuple[str, int]]]) -> list[str]:
+    """The keys of the first entries that fit; sizes are asked for first, so that no large value is read in vain."""
+    taken: list[str] = []
     size = 0
     for row in found:
         size += row.size + ENTRY_OVERHEAD
         if taken and size > REPLY_BYTES:
             break
-        taken.append(row.number)
+        taken.append(row.key)
     return taken
 
 
-def _read(connection: sa.Connection, search: Search, numbers: Sequence[int]) -> list[StoredEntry]:
-    if not numbers:
-        return []
-    query = sa.select(table.c.number, *COLUMNS).where(
-        table.c.tenant_id == search.tenant_id, table.c.fleet_id == search.fleet_id, table.c.number.in_(numbers)
+def _read(connection: sa.Connection, search: Search, keys: Sequence[str]) -> list[StoredEntry]:
+    """The entries of these keys, in this order."""
+    query = sa.select(*COLUMNS).where(
+        table.c.tenant_id == search.tenant_id, table.c.fleet_id == search.fleet_id, table.c.key.in_(keys)
     )
-    by_number = {row.number: stored_entry(row) for row in connection.execute(query)}
-    return [by_number[number] for number in numbers]
+    entries = [stored_entry(row) for row in connection.execute(query)] if keys else []
+    return sorted(entries, key=lambda entry: keys.index(entry.key))

@@ -41,9 +41,8 @@ COLUMNS = tuple(memory_entries.c[name] for name in StoredEntry.__struct_fields__
 
 
 def stored_entry(row: sa.Row[Any]) -> StoredEntry:
-    """From a row that ends in `COLUMNS`."""
-    values: dict[str, Any] = dict(zip(StoredEntry.__struct_fields__, row[-len(COLUMNS) :], strict=True))
-    return StoredEntry(**values)
+    """From a row of `COLUMNS`."""
+    return StoredEntry(*row)  # type: ignore[call-arg]  # the columns are the fields in their order
 
 
 def wire_entry(entry: StoredEntry) -> Entry:

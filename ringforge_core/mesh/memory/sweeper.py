@@ -1,4 +1,4 @@
-"""What happens in the background: expired entries are deleted and announced, readings counted, old deletions forgotten."""
+"""The background: expired entries are deleted and announced, readings counted, words indexed, old deletions forgotten."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import structlog
 
 from ringforge_core.errors import Unavailable
 from ringforge_core.identity.ids import now
+from ringforge_core.mesh.memory.indexing import Indexer
 from ringforge_core.mesh.memory.readings import Readings
 from ringforge_core.mesh.memory.settings import MemorySettings
 from ringforge_core.mesh.memory.tables import memory_entries as table
@@ -35,9 +36,12 @@ _FORGET = table.delete().where(
 class Sweeper:
     """Owned by the capability, which starts and stops it."""
 
-    def __init__(self, store: Store, writes: MemoryWrites, readings: Readings, settings: MemorySettings) -> None:
+    def __init__(
+        self, store: Store, writes: MemoryWrites, indexer: Indexer, readings: Readings, settings: MemorySettings
+    ) -> None:
         self._store = store
         self._writes = writes
+        self._indexer = indexer
         self._readings = readings
         self._pause = settings.sweep_seconds
         self._keep = timedelta(hours=settings.keep_deleted_hours)
@@ -62,6 +66,7 @@ class Sweeper:
             try:
                 await self._readings.flush(self._store)
                 await self._expire(now())
+                await self._indexer.index_all()
                 await self._forget(now() - self._keep)
             except Unavailable as error:
                 log.warning("memory_sweep_failed", reason=error.reason)

@@ -12,6 +12,7 @@ from ringforge_core.plugin import Instant, Json, metadata
 LIVING = sa.text("deleted_at IS NULL")
 EXPIRING = sa.text("expires_at IS NOT NULL AND deleted_at IS NULL")
 DELETED = sa.text("deleted_at IS NOT NULL")
+UNINDEXED = sa.text("NOT indexed")
 
 memory_entries = sa.Table(
     "memory_entries",
@@ -32,11 +33,13 @@ memory_entries = sa.Table(
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("expires_at", Instant),
     sa.Column("deleted_at", Instant),
+    sa.Column("indexed", sa.Boolean, nullable=False, comment="whether the index of words knows of the last change"),
     sa.ForeignKeyConstraint(["tenant_id", "fleet_id"], ["fleets.tenant_id", "fleets.id"], ondelete="CASCADE"),
     sa.UniqueConstraint("fleet_id", "key"),
     sa.Index(None, "fleet_id", "updated_at", sqlite_where=LIVING, postgresql_where=LIVING),
     sa.Index(None, "expires_at", sqlite_where=EXPIRING, postgresql_where=EXPIRING),
     sa.Index(None, "deleted_at", sqlite_where=DELETED, postgresql_where=DELETED),
+    sa.Index(None, "fleet_id", sqlite_where=UNINDEXED, postgresql_where=UNINDEXED),
 )
 
 memory_history = sa.Table(

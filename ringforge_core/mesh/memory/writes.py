@@ -1,6 +1,6 @@
 """Changes of entries, as one batch: read what is there, decide in order, write what came of it.
 
-One writer at a time changes a fleet's entries, so what was read stays true until the commit.
+One writer at a time changes a fleet's entries, so what was read stays true until the commit. Their words are indexed later.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import msgspec
 
 from ringforge_core.errors import Conflict, NotFound, RingforgeError
 from ringforge_core.identity.ids import iso, new_event_id, new_id, now
-from ringforge_core.mesh.memory.databases import EntryKey, MemoryDatabase, index_row, key_row
+from ringforge_core.mesh.memory.databases import EntryKey, MemoryDatabase
 from ringforge_core.mesh.memory.messages import Action, MemoryChanged, MemoryDeleted, MemorySet
-from ringforge_core.mesh.memory.stored import StoredEntry, stored_entry
-from ringforge_core.mesh.memory.words import words_of_entry
+from ringforge_core.mesh.memory.stored import StoredEntry
 from ringforge_core.plugin import encode_message
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Charge, Transaction
@@ -73,8 +72,7 @@ class MemoryWrites:
 
     def run(self, tx: Transaction, commands: Sequence[Command]) -> list[Result]:
         keys = {(command.tenant_id, command.fleet_id, command.key) for command in commands}
-        found = [stored_entry(row) for row in self._database.read_many(tx, keys)]
-        batch = _Batch(tx, {(entry.tenant_id, entry.fleet_id, entry.key): entry for entry in found})
+        batch = _Batch(tx, self._database.read_many(tx, keys))
         results = [batch.run(command) for command in commands]
         batch.store(self._database)
         return results
@@ -87,8 +85,7 @@ class _Batch:
         self._tx = tx
         self._at = now()
         self._timestamp = iso(self._at)
-        self._found = found
-        self._entries = dict(found)
+        self._entries = found
         self._former: list[StoredEntry] = []
         self._changed: dict[EntryKey, None] = {}
 
@@ -104,24 +101,11 @@ class _Batch:
         return None
 
     def store(self, database: MemoryDatabase) -> None:
-        """Write the last state of each entry, those before it into the history, and the words of what changed."""
-        if not self._changed:
-            return
-        self._tx.execute(database.upsert, [_row(self._entries[key]) for key in self._changed])
+        """Write the last state of each entry, and those before it into the history."""
+        if self._changed:
+            self._tx.execute(database.upsert, [msgspec.structs.asdict(self._entries[key]) for key in self._changed])
         if self._former:
-            rows = [_former_row(entry) for entry in self._former]
-            self._tx.execute(database.keep_former, rows)
-        to_index, to_forget = [], []
-        for key in self._changed:
-            entry, before = self._entries[key], self._found.get(key)
-            if entry.deleted_at is not None:
-                to_forget.append(key_row(key))
-            elif before is None or before.deleted_at is not None or before.value != entry.value:
-                to_index.append(index_row(key, words_of_entry(entry.key, entry.value)))
-        if to_index:
-            self._tx.execute(database.index, to_index)
-        if to_forget:
-            self._tx.execute(database.forget, to_forget)
+            self._tx.execute(database.keep_former, [_former_row(entry) for entry in self._former])
 
     def _set(self, key: EntryKey, entry: StoredEntry | None, command: SetEntry) -> MemorySet | RingforgeError:
         living = entry if entry is not None and entry.lives(self._at) else None
@@ -231,10 +215,6 @@ def _conflict(living: StoredEntry | None, if_version: int | None) -> Conflict | 
         fix="Read the entry again and decide anew; if_version 0 stands for no entry.",
         version=version,
     )
-
-
-def _row(entry: StoredEntry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in entry.__struct_fields__}
 
 
 def _former_row(entry: StoredEntry) -> dict[str, Any]:

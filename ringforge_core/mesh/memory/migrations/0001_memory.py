@@ -48,6 +48,7 @@ def _create_entries() -> None:
         sa.Column("updated_at", Instant, nullable=False),
         sa.Column("expires_at", Instant),
         sa.Column("deleted_at", Instant),
+        sa.Column("indexed", sa.Boolean, nullable=False, comment="whether the index of words knows of the last change"),
         sa.ForeignKeyConstraint(["tenant_id", "fleet_id"], ["fleets.tenant_id", "fleets.id"], ondelete="CASCADE"),
         sa.UniqueConstraint("fleet_id", "key"),
     )
@@ -55,6 +56,7 @@ def _create_entries() -> None:
         (["fleet_id", "updated_at"], "deleted_at IS NULL"),
         (["expires_at"], "expires_at IS NOT NULL AND deleted_at IS NULL"),
         (["deleted_at"], "deleted_at IS NOT NULL"),
+        (["fleet_id"], "NOT indexed"),
     ):
         where = sa.text(condition)
         op.create_index(None, "memory_entries", columns, sqlite_where=where, postgresql_where=where)
