@@ -23,6 +23,7 @@ from ringforge_core.errors import RingforgeError
 from ringforge_core.http.addresses import client_address
 from ringforge_core.http.admin.presence import NobodyPresent, Presences
 from ringforge_core.http.admin.routes import administration
+from ringforge_core.http.challenge import challenge_handler
 from ringforge_core.http.connect_check import connect_check_handler
 from ringforge_core.http.docs import docs
 from ringforge_core.http.errors import on_error, on_fault, on_http_exception, on_invalid
@@ -30,7 +31,7 @@ from ringforge_core.http.handshake import handshake_handlers
 from ringforge_core.http.health import health_handlers
 from ringforge_core.http.metrics import metrics_handler
 from ringforge_core.http.openapi import openapi_config
-from ringforge_core.identity import Admission, Bootstrap, RevocationWatch, Sessions, first_start
+from ringforge_core.identity import Admission, Bootstrap, FleetPurge, RevocationWatch, Sessions, first_start
 from ringforge_core.limits import Limits, Quotas, recount
 from ringforge_core.plugin.capability import Capability, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
@@ -95,8 +96,11 @@ class Hub:
             await self.sessions.close_stale()
             await recount(self.store, self._counted())
             relay = Relay(self.store, self.bus)
-            watch = RevocationWatch(self.store, self.gateway.revoke)
-            parts: list[EventBus | Relay | Limits | Capability[Any]] = [self.bus, relay, self.limits, *self.capabilities]
+            watch = RevocationWatch(self.store, self.gateway.revoke, self.gateway.agents_moved)
+            purge = FleetPurge(self.store, self.bus)
+            parts: list[EventBus | Relay | FleetPurge | Limits | Capability[Any]] = [
+                self.bus, relay, purge, self.limits, *self.capabilities,
+            ]  # fmt: skip
             for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)
@@ -126,6 +130,7 @@ class Hub:
             route_handlers=[
                 *handshake_handlers(self.gateway, address_of, Bounds(max_message=hub.max_message_bytes)),
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
+                challenge_handler(self.store, address_of, self.limits.sign_in.check_challenge),
                 connect_check_handler(self.admission, hub.public_url, address_of, self.limits.sign_in),
                 metrics_handler(registry, hub.operator_token),
                 docs(),

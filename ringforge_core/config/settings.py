@@ -150,7 +150,7 @@ class CapabilitiesSettings(PluginTable, frozen=True, kw_only=True, forbid_unknow
     use: Annotated[
         tuple[str, ...],
         Meta(description="The capabilities, in the order in which they see a join; see `ringforge plugins`."),
-    ] = ("presence", "activity", "replay", "memory", "inbox", "direct", "groups")
+    ] = ("presence", "activity", "replay", "memory", "inbox", "direct", "groups", "auth", "profiles", "fleets")
 
     def __post_init__(self) -> None:
         doubles = sorted({name for name in self.use if self.use.count(name) > 1})

@@ -21,6 +21,7 @@ from ringforge_core.identity.ids import (
     now,
 )
 from ringforge_core.identity.keys import Keys
+from ringforge_core.identity.purge import FleetPurge
 from ringforge_core.identity.revocation import RevocationWatch
 from ringforge_core.identity.sessions import Sessions
 from ringforge_core.identity.verified_keys import KeyHolder
@@ -34,6 +35,7 @@ __all__ = [
     "Bootstrap",
     "CreatedKey",
     "Credentials",
+    "FleetPurge",
     "KeyDescription",
     "KeyHolder",
     "KeyInfo",

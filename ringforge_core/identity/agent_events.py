@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ringforge_core.identity.ids import new_event_id
-from ringforge_core.plugin.messages import Push, encode_message
+from ringforge_core.plugin.messages import Push, Reply, encode_message
 from ringforge_core.ports.event_bus import Event
 
 TOPIC = "agents"
@@ -35,8 +35,8 @@ class Profile(msgspec.Struct, kw_only=True):
     inserted_at: str
 
 
-class ProfileUpdated(Profile, Push):
-    """An agent's profile is another one now."""
+class ProfileUpdated(Profile, Reply, Push):
+    """An agent's profile is another one now. The agent that changed it gets the same as its reply."""
 
     wire = "agent:profile_updated"
 

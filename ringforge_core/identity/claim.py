@@ -43,12 +43,12 @@ def agent_object(agent: Any) -> dict[str, Any]:
 
 def parse_agent(fields: Mapping[str, Any]) -> AgentClaim:
     """Check what is said about an agent; other fields are ignored. Raises `InvalidPayload`."""
-    capabilities = fields.get("capabilities")
+    capabilities, public_key = fields.get("capabilities"), fields.get("public_key")
     claim = {
         "name": fields.get("name") or None,
         "framework": fields.get("framework") or None,
         "capabilities": _indexed(capabilities) if isinstance(capabilities, dict) else capabilities,
-        "public_key": _public_key(fields.get("public_key")),
+        "public_key": None if public_key in (None, "") else parse_public_key(public_key),
     }
     try:
         return msgspec.convert(claim, AgentClaim)
@@ -72,9 +72,8 @@ def _indexed(items: dict[str, Any]) -> list[Any]:
         raise _invalid_agent("`capabilities` is a map, but not one of the indexes 0, 1, 2 …") from None
 
 
-def _public_key(text: Any) -> bytes | None:
-    if text is None or text == "":
-        return None
+def parse_public_key(text: Any) -> bytes:
+    """The 32 bytes of an Ed25519 key. Raises `InvalidPayload` (`invalid_public_key`)."""
     key = decode_base64(text) if isinstance(text, str) else None
     if key is None or len(key) != PUBLIC_KEY_BYTES:
         raise InvalidPayload(

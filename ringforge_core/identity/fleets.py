@@ -123,10 +123,10 @@ def _count(
     condition: sa.ColumnElement[bool] | None = None,
 ) -> dict[str, int]:
     query = (
-        sa.select(table.c.fleet_id, sa.func.count())
+        sa.select(table.c.fleet_id, sa.func.count().label("counted"))
         .where(table.c.tenant_id == tenant_id, table.c.fleet_id.in_(fleet_ids))
         .group_by(table.c.fleet_id)
     )
     if condition is not None:
         query = query.where(condition)
-    return dict(connection.execute(query).tuples().all())
+    return {row.fleet_id: row.counted for row in connection.execute(query)}

@@ -42,7 +42,12 @@ def next_cursor(rows: list[Any], limit: int) -> str | None:
     if len(rows) <= limit:
         return None
     last = rows[limit - 1]
-    text = f"{(last['inserted_at'] - _EPOCH) // _MICROSECOND}:{last['id']}"
+    return cursor_after(last["inserted_at"], last["id"])
+
+
+def cursor_after(inserted_at: datetime, row_id: str) -> str:
+    """The cursor of the page that begins after this row."""
+    text = f"{(inserted_at - _EPOCH) // _MICROSECOND}:{row_id}"
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 

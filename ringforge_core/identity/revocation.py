@@ -1,4 +1,7 @@
-"""Closes the door behind whoever lost the right to be in: revoked and expired keys, deleted agents, suspended tenants."""
+"""Closes the door behind whoever lost the right to be in: revoked and expired keys, deleted agents, suspended tenants.
+
+And tells of agents that were moved to another fleet: they lost the right to be in the old one.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,17 @@ OnRevoked = Callable[[set[str], set[str], set[str]], None]
 """Takes key ids, agent ids and tenant ids. It is told again what it was told within the last minute."""
 
 
+OnMoved = Callable[[dict[str, str]], None]
+"""Takes the fleet of each agent that was moved, by agent id. It is told again as well."""
+
+
 class RevocationWatch:
     """Looks into the store every `interval` seconds, so that it sees what another process did as well."""
 
-    def __init__(self, store: Store, on_revoked: OnRevoked, interval: float = 1.0) -> None:
+    def __init__(self, store: Store, on_revoked: OnRevoked, on_moved: OnMoved, interval: float = 1.0) -> None:
         self._store = store
         self._on_revoked = on_revoked
+        self._on_moved = on_moved
         self._interval = interval
         self._task: asyncio.Task[None] | None = None
 
@@ -56,6 +64,8 @@ class RevocationWatch:
                 revoked = await self._store.read(partial(_revoked, since=looked_at - OVERLAP, until=at))
                 if revoked.keys or revoked.agents or revoked.tenants:
                     self._on_revoked(revoked.keys, revoked.agents, revoked.tenants)
+                if revoked.moved:
+                    self._on_moved(revoked.moved)
             except Unavailable:
                 log.warning("identity.revocations_unknown", since=looked_at)
             except Exception:
@@ -68,15 +78,18 @@ class _Revoked(msgspec.Struct):
     keys: set[str]
     agents: set[str]
     tenants: set[str]
+    moved: dict[str, str]
 
 
 def _revoked(connection: sa.Connection, since: datetime, until: datetime) -> _Revoked:
     def ids(column: sa.Column[str], *conditions: sa.ColumnElement[bool]) -> set[str]:
         return {found for condition in conditions for found in connection.scalars(sa.select(column).where(condition))}
 
+    moved = sa.select(agents.c.agent_id, agents.c.fleet_id).where(agents.c.moved_at >= since)
     return _Revoked(
         keys=ids(api_keys.c.id, api_keys.c.revoked_at >= since, api_keys.c.expires_at.between(since, until)),
         agents=ids(agents.c.agent_id, agents.c.disabled_at >= since)
         | ids(deleted_agents.c.agent_id, deleted_agents.c.deleted_at >= since),
         tenants=ids(tenants.c.id, tenants.c.suspended_at >= since),
+        moved={row.agent_id: row.fleet_id for row in connection.execute(moved)},
     )

@@ -86,6 +86,12 @@ class Pushes(Protocol):
     def close_agent(self, agent_id: str, *, code: int, reason: str) -> int:
         """Close every connection of the agent; returns how many."""
 
+    def move_agent(self, agent_id: str, fleet_id: str) -> int:
+        """Close the agent's channels in other fleets; its connections belong to this one from now on.
+
+        Returns the number of channels closed.
+        """
+
 
 class Hub(Protocol):
     """What a capability may use of the hub."""

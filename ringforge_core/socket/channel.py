@@ -34,6 +34,9 @@ class Line(Protocol):
     def close(self, code: int, reason: str = "") -> None:
         """Close the whole connection."""
 
+    def move(self, fleet_id: str) -> int:
+        """The agent is in this fleet now: close its channels in others; returns how many."""
+
     async def drained(self) -> None:
         """Wait until the client has taken what was written, when that is much."""
 
@@ -86,6 +89,12 @@ class Channel:
         if len(self.waiting) == MAX_WAITING:
             self.connection.outbox.transport.resume_reading()
         return self.waiting.popleft()
+
+    def forget_waiting(self) -> None:
+        """The channel is over: what still waits is not answered, and must not keep the connection from being read."""
+        if self.waiting is not None and len(self.waiting) >= MAX_WAITING and self.connection.opened:
+            self.connection.outbox.transport.resume_reading()
+        self.waiting = None
 
     def is_stale(self, join_ref: bytes) -> bool:
         """True for a message of an earlier join of this topic; a null ref on either side is never stale."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+import msgspec
+
 from ringforge_core.errors import Refused, RingforgeError
 from ringforge_core.identity import Credentials
 from ringforge_core.plugin.capability import AgentSession
@@ -156,7 +158,21 @@ class Connection:
         for topic, held in list(self.channels.items()):
             if held is channel:
                 del self.channels[topic]
+        channel.forget_waiting()
         self.host.left(channel)
+
+    def move(self, fleet_id: str) -> int:
+        """The agent belongs to this fleet now: its channels in others are closed in order, what it joins next is there.
+
+        Returns the number of channels closed.
+        """
+        left = [channel for channel in self.channels.values() if channel.joined and channel.agent.fleet_id != fleet_id]
+        for channel in left:
+            self.send(closed(channel.join_ref, channel.topic))
+            self.end(channel)
+        if self.agent is not None:
+            self.agent = msgspec.structs.replace(self.agent, fleet_id=fleet_id)
+        return len(left)
 
     def refuse_join(self, frame: Frame, error: RingforgeError) -> None:
         join_ref = NULL if error.reason == "unmatched topic" else bytes(frame.join_ref)

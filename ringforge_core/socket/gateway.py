@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -176,6 +176,13 @@ class Gateway:
                 connection.close(POLICY, "agent deleted")
             elif agent.tenant_id in tenants:
                 connection.close(POLICY, "tenant suspended")
+
+    def agents_moved(self, fleets: Mapping[str, str]) -> None:
+        """These agents are in these fleets now; their channels in others are closed."""
+        for connection in list(self.connections):
+            agent = connection.agent
+            if agent is not None and (fleet_id := fleets.get(agent.agent_id)) is not None:
+                connection.move(fleet_id)
 
     async def drain(self, *, seconds: float) -> None:
         """Refuse new sockets, say goodbye, close in batches with 1012, and wait until they are gone."""

@@ -159,6 +159,10 @@ class Rooms:
             connection.close(code, reason)
         return len(connections)
 
+    def move_agent(self, agent_id: str, fleet_id: str) -> int:
+        connections = {channel.connection for room in self._rooms.values() for channel in room.agents.get(agent_id, ())}
+        return sum(connection.move(fleet_id) for connection in connections)
+
     def _close_if_empty(self, room: Room) -> None:
         if not room.agents and not room.arrivals:
             self._rooms.pop(room.fleet_id, None)

@@ -26,7 +26,18 @@ def test_without_a_file_there_are_defaults() -> None:
     assert config.hub.address == ("127.0.0.1", 4000)
     assert config.store.url == "sqlite:///ringforge-data/hub.db"
     assert config.event_bus.use == "local"
-    assert config.capabilities.use == ("presence", "activity", "replay", "memory", "inbox", "direct", "groups")
+    assert config.capabilities.use == (
+        "presence",
+        "activity",
+        "replay",
+        "memory",
+        "inbox",
+        "direct",
+        "groups",
+        "auth",
+        "profiles",
+        "fleets",
+    )
     assert config.origins.file is None
 
 

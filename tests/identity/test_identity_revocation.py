@@ -18,6 +18,8 @@ from ringforge_core.identity import (
     delete_agent,
     now,
 )
+from ringforge_core.identity.agents import move_agent
+from ringforge_core.identity.fleets import create_fleet
 from ringforge_core.identity.tables import agents, tenants
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.ports.store import Store, Transaction
@@ -29,6 +31,7 @@ class Told:
     def __init__(self) -> None:
         self.keys: set[str] = set()
         self.agents: set[str] = set()
+        self.moved: dict[str, str] = {}
         self.tenants: set[str] = set()
         self.fault = False
         self._called = asyncio.Event()
@@ -40,6 +43,10 @@ class Told:
         self.keys |= keys
         self.agents |= agents
         self.tenants |= tenants
+        self._called.set()
+
+    def of_moves(self, moved: dict[str, str]) -> None:
+        self.moved.update(moved)
         self._called.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -63,7 +70,7 @@ async def admit(store: Store, tenant: Bootstrap, name: str) -> AgentSession:
 @pytest.fixture
 async def told(store: Store) -> AsyncIterator[Told]:
     told = Told()
-    watch = RevocationWatch(store, told, interval=0.05)
+    watch = RevocationWatch(store, told, told.of_moves, interval=0.05)
     await watch.start()
     yield told
     await watch.stop()
@@ -103,6 +110,17 @@ async def test_d27_deleted_and_disabled_agents_and_suspended_tenants_are_told(
     assert kept.agent_id not in told.agents
 
 
+async def test_d81_an_agent_that_was_moved_is_told_with_its_fleet(
+    told: Told, other_process: Store, acme: Bootstrap, globex: Bootstrap
+) -> None:
+    moved, kept, foreign = [await admit(other_process, *who) for who in ((acme, "a"), (acme, "b"), (globex, "a"))]
+    target = await create_fleet(other_process, acme.tenant_id, name="target", actor=HUB)
+    await move_agent(other_process, acme.tenant_id, moved.agent_id, target.id, actor=HUB)
+    await told.until(lambda: bool(told.moved))
+    assert told.moved == {moved.agent_id: target.id}
+    assert not {kept.agent_id, foreign.agent_id} & told.agents
+
+
 async def test_d27_a_connection_that_slipped_in_after_the_first_telling_is_told_of_too(
     told: Told, keys: Keys, acme: Bootstrap
 ) -> None:
@@ -134,7 +152,7 @@ async def test_the_watch_outlives_a_store_that_is_gone_for_a_while(
 
 async def test_a_stopped_watch_tells_nothing_and_may_be_stopped_again(store: Store, keys: Keys, acme: Bootstrap) -> None:
     told = Told()
-    watch = RevocationWatch(store, told, interval=0.01)
+    watch = RevocationWatch(store, told, told.of_moves, interval=0.01)
     await watch.start()
     await watch.stop()
     await watch.stop()

@@ -90,6 +90,8 @@ def _add(tx: Transaction, change: TagChange) -> frozenset[str] | RingforgeError:
             limit=MAX_SUBSCRIPTIONS,
         )
     if added:
+        # What it followed in a fleet that it was moved out of would stand in the way of following it here.
+        tx.execute(table.delete().where(*_of_agent(change), table.c.fleet_id != change.fleet_id))
         at = now()
         rows = [
             {"tenant_id": change.tenant_id, "agent_id": change.agent_id, "tag": tag, "fleet_id": change.fleet_id,
@@ -110,8 +112,8 @@ def _followed(tx: Transaction, change: TagChange) -> frozenset[str]:
 
 
 def _of(change: TagChange) -> tuple[sa.ColumnElement[bool], ...]:
-    return (
-        table.c.tenant_id == change.tenant_id,
-        table.c.fleet_id == change.fleet_id,
-        table.c.agent_id == change.agent_id,
-    )
+    return *_of_agent(change), table.c.fleet_id == change.fleet_id
+
+
+def _of_agent(change: TagChange) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.c.tenant_id == change.tenant_id, table.c.agent_id == change.agent_id

@@ -71,11 +71,8 @@ def _write(tx: Transaction, changes: Sequence[PatternChange]) -> list[Wanted | R
 
 def _apply(tx: Transaction, change: PatternChange) -> Wanted | RingforgeError:
     """All that the agent wants now."""
-    mine = (
-        table.c.tenant_id == change.tenant_id,
-        table.c.fleet_id == change.fleet_id,
-        table.c.agent_id == change.agent_id,
-    )
+    of_agent = table.c.tenant_id == change.tenant_id, table.c.agent_id == change.agent_id
+    mine = *of_agent, table.c.fleet_id == change.fleet_id
     rows = tx.execute(sa.select(table.c.pattern, table.c.events).where(*mine))
     wanted = {row.pattern: frozenset(row.events) for row in rows}
     if change.events and change.pattern not in wanted and len(wanted) >= MAX_SUBSCRIPTIONS:
@@ -88,6 +85,8 @@ def _apply(tx: Transaction, change: PatternChange) -> Wanted | RingforgeError:
     if wanted.pop(change.pattern, None) is not None:
         tx.execute(table.delete().where(*mine, table.c.pattern == change.pattern))
     if change.events:
+        # What it followed in a fleet that it was moved out of would stand in the way of following it here.
+        tx.execute(table.delete().where(*of_agent, table.c.fleet_id != change.fleet_id))
         row = {**msgspec.structs.asdict(change), "subscribed_at": now()}
         tx.execute(table.insert(), row)
         wanted[change.pattern] = frozenset(change.events)

@@ -1,0 +1,126 @@
+"""What a deleted fleet leaves behind: its log, the bus's topics, and rows that do not go with it by a foreign key.
+
+Any table with `tenant_id` and `fleet_id` is looked through, also a plugin's. A slice at a time, so that no commit has to
+wait for a long deletion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+
+from ringforge_core.errors import Unavailable
+from ringforge_core.identity import tables
+from ringforge_core.identity.ids import now
+from ringforge_core.identity.tables import deleted_fleets
+from ringforge_core.plugin.schema import metadata
+from ringforge_core.ports.event_bus import EventBus, Topic
+from ringforge_core.ports.store import Store, Transaction
+
+SLICE = 1_000
+GRACE = timedelta(minutes=1)
+"""How long after its deletion a fleet is purged: by then what was still under way in it has come to its end."""
+
+_KEPT = {tables.deleted_fleets.name, tables.agent_sessions.name}
+"""Notes and history of the tenant, which outlive a fleet."""
+
+log = structlog.get_logger(__name__)
+
+
+class DeletedFleet(msgspec.Struct, frozen=True):
+    tenant_id: str
+    fleet_id: str
+
+
+class Slice(msgspec.Struct, frozen=True):
+    table: str
+    fleet: DeletedFleet
+
+
+class FleetPurge:
+    """A task that purges what was deleted, by whichever hub. Two hubs that purge one fleet do each other no harm."""
+
+    def __init__(self, store: Store, bus: EventBus, *, interval: float = 60.0, grace: timedelta = GRACE) -> None:
+        self._store = store
+        self._bus = bus
+        self._interval = interval
+        self._grace = grace
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="ringforge-fleet-purge")
+
+    async def stop(self) -> None:
+        """End the task; a second call does nothing."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def purge(self) -> int:
+        """Purge the fleets that were deleted long enough ago; returns how many."""
+        query = sa.select(deleted_fleets.c.tenant_id, deleted_fleets.c.fleet_id).where(
+            deleted_fleets.c.deleted_at <= now() - self._grace
+        )
+        fleets = [DeletedFleet(*row) for row in await self._store.read(lambda connection: connection.execute(query).all())]
+        for fleet in fleets:
+            await self._purge(fleet)
+        return len(fleets)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.purge()
+            except Unavailable:
+                log.warning("identity.purge_postponed")
+            except Exception:
+                log.exception("identity.purge_failed")
+
+    async def _purge(self, fleet: DeletedFleet) -> None:
+        names = await self._store.read(_tables_of_fleets)
+        for name in await self._store.read(lambda connection: _topics(connection, fleet)):
+            await self._bus.trim(Topic(fleet.tenant_id, fleet.fleet_id, name), before=now())
+        for name in names:
+            while await self._store.apply(_delete_slices, Slice(name, fleet)) == SLICE:
+                pass
+        await self._store.apply(_forget, fleet)
+
+
+def _tables_of_fleets(connection: sa.Connection) -> list[str]:
+    """Those that the database has: a capability that is not in use may have declared tables all the same."""
+    existing = set(sa.inspect(connection).get_table_names())
+    of_fleets = {name for name, table in metadata.tables.items() if {"tenant_id", "fleet_id"} <= set(table.c.keys())}
+    return sorted((of_fleets & existing) - _KEPT)
+
+
+def _topics(connection: sa.Connection, fleet: DeletedFleet) -> list[str]:
+    events = metadata.tables["events"]
+    return list(connection.scalars(sa.select(events.c.topic).distinct().where(_of(events, fleet))))
+
+
+def _delete_slices(tx: Transaction, commands: Sequence[Slice]) -> list[int]:
+    return [_delete_slice(tx, metadata.tables[command.table], command.fleet) for command in commands]
+
+
+def _delete_slice(tx: Transaction, table: sa.Table, fleet: DeletedFleet) -> int:
+    key = sa.tuple_(*table.primary_key.columns)
+    some = sa.select(*table.primary_key.columns).where(_of(table, fleet)).limit(SLICE)
+    return tx.execute(table.delete().where(_of(table, fleet), key.in_(some))).rowcount
+
+
+def _forget(tx: Transaction, commands: Sequence[DeletedFleet]) -> list[None]:
+    for fleet in commands:
+        tx.execute(deleted_fleets.delete().where(_of(deleted_fleets, fleet)))
+    return [None] * len(commands)
+
+
+def _of(table: sa.Table, fleet: DeletedFleet) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.tenant_id == fleet.tenant_id, table.c.fleet_id == fleet.fleet_id)
