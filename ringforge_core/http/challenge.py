@@ -10,13 +10,14 @@ import msgspec
 from litestar import MediaType, Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody
 from msgspec import Meta
 
 from ringforge_core.errors import InvalidPayload, Refused
 from ringforge_core.http.addresses import ClientAddress
 from ringforge_core.http.admin.refusals import ApiError
+from ringforge_core.http.admin.texts import LINE
 from ringforge_core.identity.challenges import TTL, issue_challenge
-from ringforge_core.identity.claim import TEXT
 from ringforge_core.ports.store import Store
 
 CheckRate = Callable[[str | None, str], None]
@@ -24,7 +25,7 @@ CheckRate = Callable[[str | None, str], None]
 
 
 class ChallengeRequest(msgspec.Struct):
-    agent_id: Annotated[str, Meta(max_length=100, pattern=TEXT, examples=["ag_7dK2mP9qX4aB"])] | None = None
+    agent_id: Annotated[str, Meta(max_length=100, pattern=LINE, examples=["ag_7dK2mP9qX4aB"])] | None = None
 
 
 class Challenge(msgspec.Struct):
@@ -44,8 +45,18 @@ _REFUSALS = {
 
 
 def challenge_handler(store: Store, client_address: ClientAddress, check_rate: CheckRate) -> HTTPRouteHandler:
-    @post("/api/auth/challenge", status_code=200, responses=_REFUSALS, security=[])
-    async def challenge(request: Request[Any, Any, Any], data: ChallengeRequest) -> Challenge | Response[ApiError]:
+    @post(
+        "/api/auth/challenge",
+        status_code=200,
+        tags=["Hub"],
+        summary="Begin a connect without a key",
+        response_description="What to sign",
+        responses=_REFUSALS,
+        security=[],
+    )
+    async def challenge(
+        request: Request[Any, Any, Any], data: JSONBody[ChallengeRequest]
+    ) -> Challenge | Response[ApiError]:
         """Ask for bytes to sign, as an agent that has registered an Ed25519 public key. They can be used once."""
         if not data.agent_id:
             raise InvalidPayload("agent_id is required.", reason="missing_agent_id", field="agent_id", fix="Send agent_id.")

@@ -3,6 +3,7 @@
 guards.py        who gets in
 call.py          what a route is given: whose tenant, who asks, which page
 refusals.py      how the document tells of errors
+texts.py         what people may write
 presence.py      who is connected
 tenants.py …     the routes, one file a subject; their rules are functions of identity, limits, audit and mesh.groups
 

@@ -14,14 +14,13 @@ from msgspec import UNSET, Meta, UnsetType
 from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Limit, Repeatable
 from ringforge_core.http.admin.presence import Presence, Presences
 from ringforge_core.http.admin.refusals import refusals
+from ringforge_core.http.admin.texts import LINE, Capabilities, Name, ShortText
 from ringforge_core.identity import agents
 from ringforge_core.identity.agents import AgentInfo, AgentPatch
-from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.grants import grant_fleet_admin
 from ringforge_core.ports.store import Once
 
-OfFleet = Annotated[str | None, QueryParameter(max_length=100, pattern=TEXT, description="Only agents of this fleet.")]
-ShortText = Annotated[str, Meta(max_length=100, pattern=TEXT)]
+OfFleet = Annotated[str | None, QueryParameter(max_length=100, pattern=LINE, description="Only agents of this fleet.")]
 
 
 class AgentPresence(msgspec.Struct):
@@ -61,9 +60,9 @@ class AgentList(msgspec.Struct):
 class ChangeAgent(msgspec.Struct):
     """What is not given stays."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)] | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
     framework: ShortText | UnsetType | None = UNSET
-    capabilities: Annotated[list[ShortText], Meta(max_length=64)] | UnsetType = UNSET
+    capabilities: Capabilities | UnsetType = UNSET
 
 
 class DeletedAgent(msgspec.Struct):
@@ -84,9 +83,7 @@ class AgentController(Controller):
     async def index(
         self,
         call: Call,
-        fleet_id: Annotated[
-            str | None, QueryParameter(max_length=100, pattern=TEXT, description="Only of this fleet.")
-        ] = None,
+        fleet_id: OfFleet = None,
         limit: Limit = MOST,
         cursor: Cursor = None,
     ) -> AgentList:

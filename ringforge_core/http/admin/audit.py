@@ -12,10 +12,10 @@ from ringforge_core.audit import Entry, read_entries
 from ringforge_core.errors import InvalidPayload
 from ringforge_core.http.admin.call import MOST, Call, Cursor, Limit
 from ringforge_core.http.admin.refusals import refusals
-from ringforge_core.identity.claim import TEXT
+from ringforge_core.http.admin.texts import LINE
 
 Action = Annotated[
-    str | None, QueryParameter(max_length=100, pattern=TEXT, description="Only these, such as `api_key.created`.")
+    str | None, QueryParameter(max_length=100, pattern=LINE, description="Only these, such as `api_key.created`.")
 ]
 _LARGEST = 2**63 - 1
 

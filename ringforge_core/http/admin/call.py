@@ -12,6 +12,8 @@ from litestar.params import FromPath, QueryParameter
 
 from ringforge_core.http.admin.presence import Presences
 from ringforge_core.identity.actor import Actor
+from ringforge_core.identity.administrators import Administrator
+from ringforge_core.limits import Quotas
 from ringforge_core.ports.store import Once, Store
 
 MOST = 200
@@ -25,6 +27,7 @@ class AdminCall(msgspec.Struct, frozen=True):
     actor: Actor
     store: Store
     presences: Presences
+    quotas: Quotas
     has_squads: bool
 
 
@@ -33,14 +36,20 @@ Repeatable = NamedDependency[Once | None]
 """A route that writes takes it as `once`, and hands it to the one change that it makes."""
 Id = FromPath[str]
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many items at most.")]
-Cursor = Annotated[str | None, QueryParameter(max_length=300, description="The `next_cursor` of the page before.")]
+CURSOR = r"^[A-Za-z0-9_=-]*$"
+Cursor = Annotated[
+    str | None,
+    QueryParameter(max_length=300, pattern=CURSOR, description="The `next_cursor` of the page before."),
+]
 
 
-def provide_call(store: Store, presences: Presences, *, has_squads: bool) -> Callable[[Request[Any, Any, Any]], AdminCall]:
+def provide_call(
+    store: Store, presences: Presences, quotas: Quotas, *, has_squads: bool
+) -> Callable[[Request[Any, Any, Any]], AdminCall]:
     """The dependency `call`, of the administrator whom the guard let in."""
 
     def call(request: Request[Any, Any, Any]) -> AdminCall:
-        administrator = request.state.administrator
-        return AdminCall(administrator.tenant_id, administrator.actor, store, presences, has_squads)
+        administrator: Administrator = request.state.administrator
+        return AdminCall(administrator.tenant_id, administrator.actor, store, presences, quotas, has_squads)
 
     return call

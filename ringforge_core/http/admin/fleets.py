@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
 from litestar import Controller, delete, get, post, route
 from litestar.enums import HttpMethod
 from litestar.params import JSONBody
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from ringforge_core.errors import Conflict
 from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Limit, Repeatable
 from ringforge_core.http.admin.refusals import refusals
+from ringforge_core.http.admin.texts import Description, Name
 from ringforge_core.identity import fleets
 from ringforge_core.identity.agents import AgentInfo, list_agents, move_agent
-from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.fleets import CountedFleet, Fleet
 from ringforge_core.mesh.groups.administration import SquadOverview, read_squads, squads_of_agents
-
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)]
-Description = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00\ud800-\udfff]*$")]
 
 
 class FleetList(msgspec.Struct):

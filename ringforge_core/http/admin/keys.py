@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from ringforge_core.http.admin.call import MOST, Call, Cursor, Id, Limit, Repeatable
 from ringforge_core.http.admin.refusals import refusals
+from ringforge_core.http.admin.texts import GivenId, Name
 from ringforge_core.identity import CreatedKey, KeyInfo, KeyKind, Keys
-from ringforge_core.identity.claim import TEXT
 
 SHOWN_ONCE = "Keep the key now: it is shown this once."
 
@@ -69,9 +69,9 @@ class CreateKey(msgspec.Struct, kw_only=True):
     """live keys are for agents, test keys for agents that are not billed, admin keys for this API."""
 
     type: KeyKind = "live"
-    fleet_id: Annotated[str, Meta(max_length=100, pattern=TEXT)] | None = None
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)] | None = None
-    expires_at: Annotated[datetime, Meta(tz=True)] | None = None
+    fleet_id: GivenId | None = None
+    name: Name | None = None
+    expires_at: Annotated[datetime, Meta(tz=True, examples=["2030-01-31T12:00:00Z"])] | None = None
 
 
 class RotateKey(msgspec.Struct):

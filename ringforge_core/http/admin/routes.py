@@ -17,7 +17,7 @@ from ringforge_core.http.admin.squads import SquadController
 from ringforge_core.http.admin.tenants import TenantController
 from ringforge_core.http.idempotency import once_of
 from ringforge_core.http.openapi import ADMIN_KEY
-from ringforge_core.limits import Limits
+from ringforge_core.limits import Limits, Quotas
 from ringforge_core.ports.store import Store
 
 
@@ -31,7 +31,9 @@ def administration(
         route_handlers=[*controllers, SquadController] if has_squads else controllers,
         guards=[only_administrators(store, client_address, limits), only_possible_ids],
         dependencies={
-            "call": Provide(provide_call(store, presences, has_squads=has_squads), sync_to_thread=False),
+            "call": Provide(
+                provide_call(store, presences, Quotas(limits.settings), has_squads=has_squads), sync_to_thread=False
+            ),
             "once": Provide(once_of),
         },
         security=[{ADMIN_KEY: []}],

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Controller, delete, post
 from litestar.params import JSONBody
-from msgspec import Meta
 
 from ringforge_core.http.admin.call import Call, Id, Repeatable
 from ringforge_core.http.admin.fleets import Placement
 from ringforge_core.http.admin.refusals import refusals
-from ringforge_core.identity.claim import TEXT
+from ringforge_core.http.admin.texts import Capabilities, Name
 from ringforge_core.mesh.groups.administration import Squad, assign_agent, create_squad, remove_agent
-
-Capability = Annotated[str, Meta(max_length=100, pattern=TEXT)]
 
 
 class CreateSquad(msgspec.Struct):
     """`settings` may hold `max_members` and `auto_join`; what else is in it is for the agents."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)]
-    capabilities: Annotated[list[Capability], Meta(max_length=64)] = []
+    name: Name
+    capabilities: Capabilities = []
     settings: dict[str, Any] = {}
 
 

@@ -12,14 +12,15 @@ from msgspec import UNSET, Meta, UnsetType
 from ringforge_core.errors import Forbidden, NotFound
 from ringforge_core.http.admin.call import AdminCall, Call, Id, Repeatable
 from ringforge_core.http.admin.refusals import refusals
-from ringforge_core.identity.claim import TEXT
+from ringforge_core.http.admin.texts import Name
 from ringforge_core.identity.tenants import Tenant, get_tenant, rename_tenant
+from ringforge_core.limits import Usage, read_usage
 
 
 class ChangeTenant(msgspec.Struct):
     """What is not given stays. The plan is changed by billing only."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=TEXT)] | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
     plan: Annotated[str, Meta(description="Refused with `forbidden`.")] | UnsetType = UNSET
 
 
@@ -45,6 +46,16 @@ class TenantController(Controller):
         if data.name is UNSET:
             return await get_tenant(call.store, own)
         return await rename_tenant(call.store, own, name=data.name, actor=call.actor, once=once)
+
+    @get(
+        "/{tenant_id:str}/usage",
+        summary="Show what is used of the plan",
+        response_description="What is used, by resource",
+        responses=refusals(404),
+    )
+    async def usage(self, call: Call, tenant_id: Id) -> Usage:
+        """`messages_today` begins anew at 00:00 UTC. A limit is a number or `unlimited`."""
+        return await read_usage(call.store, call.quotas, _own(call, tenant_id))
 
 
 def _own(call: AdminCall, tenant_id: str) -> str:
