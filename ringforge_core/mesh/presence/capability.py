@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from ringforge_core.identity.ids import iso, now
 from ringforge_core.mesh.presence.fleet import FleetPresence, Presence
 from ringforge_core.mesh.presence.messages import (
     GetRoster,
@@ -22,7 +21,7 @@ from ringforge_core.mesh.presence.messages import (
     UpdatePresence,
 )
 from ringforge_core.mesh.presence.settings import PresenceSettings
-from ringforge_core.plugin import AgentSession, Call, Capability, Hub, Member, event
+from ringforge_core.plugin import AgentSession, Call, Capability, Hub, Member, event, iso, now
 
 
 class PresenceCapability(Capability[PresenceSettings]):
@@ -80,6 +79,7 @@ class PresenceCapability(Capability[PresenceSettings]):
     def roster(self, call: Call, request: GetRoster) -> Roster:
         """The agents that are present."""
         return self._fleets[call.agent.fleet_id].roster()
+
     def presence_of(self, fleet_id: str, agent_id: str) -> RosterEntry | None:
         """What an agent that is present on this node does."""
         fleet = self._fleets.get(fleet_id)
@@ -90,7 +90,6 @@ class PresenceCapability(Capability[PresenceSettings]):
         """How many agents of the fleet are present on this node."""
         fleet = self._fleets.get(fleet_id)
         return len(fleet.agents) if fleet else 0
-
 
     def _entry(self, agent: AgentSession, fields: JoinPresence) -> RosterEntry:
         entry = RosterEntry(
