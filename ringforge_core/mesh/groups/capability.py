@@ -10,7 +10,7 @@ from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.ids import now
 from ringforge_core.mesh.groups import announcements, conversation, membership
 from ringforge_core.mesh.groups.arrival import Arrival, welcome_agents
-from ringforge_core.mesh.groups.conversation import Post, check_may_write, letter_of, post_messages
+from ringforge_core.mesh.groups.conversation import Post, letter_of, post_messages
 from ringforge_core.mesh.groups.creation import Creation, create_groups
 from ringforge_core.mesh.groups.messages import (
     RESULT_BYTES,
@@ -123,10 +123,11 @@ class GroupsCapability(Capability[GroupsSettings]):
     async def message(self, call: Call, request: SendGroupMessage) -> GroupMessageSent:
         """Write to the members, yourself included; those who are away get it when they join."""
         agent = call.agent
-        found = await self.hub.store.read(
+        group = await self.hub.store.read(
             lambda connection: read_group(connection, agent.tenant_id, agent.fleet_id, request.group_id)
         )
-        group = check_may_write(found, agent.agent_id)
+        if group is None:
+            raise membership.no_such_group()
         letter = letter_of(agent, group, request.message, self.settings)
         with self._inbox.parcel(letter, group.members) as parcel:
             post = Post(group, agent.agent_id, parcel)

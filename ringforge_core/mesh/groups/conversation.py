@@ -18,7 +18,7 @@ from ringforge_core.errors import Refused
 from ringforge_core.identity.ids import iso, new_id, now
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.mesh.groups.group import Group
-from ringforge_core.mesh.groups.membership import group_dissolved, no_such_group, not_member
+from ringforge_core.mesh.groups.membership import group_dissolved, not_member
 from ringforge_core.mesh.groups.messages import MESSAGE_BYTES, GroupMessage, GroupMessageSent, Sender, check_size
 from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.tables import group_members, groups
@@ -37,17 +37,6 @@ class Post(msgspec.Struct, frozen=True):
     group: Group
     sender_id: str
     parcel: Parcel
-
-
-def check_may_write(group: Group | None, agent_id: str) -> Group:
-    """Raises `NotFound`, `Conflict` `group_dissolved` or `Forbidden` `not_member`."""
-    if group is None:
-        raise no_such_group()
-    if group.status == "dissolved":
-        raise group_dissolved()
-    if agent_id not in group.members:
-        raise not_member()
-    return group
 
 
 def letter_of(agent: AgentSession, group: Group, message: Any, settings: GroupsSettings) -> Letter:

@@ -59,6 +59,8 @@ async def test_who_left_is_not_brought_back_by_a_reconnect_but_may_join_again(fl
     await owner.ok("leave", group_id=group_id)
     hermit = await fleet.join("hermit")
     assert set(await hermit.roles(group_id)) == {later.id, hermit.id}
+    await hermit.ok("leave", group_id=group_id)
+    assert set(await hermit.roles(group_id)) == {later.id}
 
 
 async def test_a_full_group_takes_nobody_in_and_nobody_is_refused_the_hub(fleet: GroupFleet) -> None:
@@ -68,6 +70,8 @@ async def test_a_full_group_takes_nobody_in_and_nobody_is_refused_the_hub(fleet:
     witness = await owner.create("witness", settings=OPEN)
     assert set(await owner.roles(witness)) == {owner.id, *(agent.id for agent in agents)}
     assert len(await owner.roles(group_id)) == 5
+    tiny = await owner.ok("create", name="tiny square", settings={**OPEN, "max_members": 3})
+    assert tiny["member_count"] == len(await owner.roles(tiny["group_id"])) == 3
 
 
 async def test_a_dissolved_group_takes_nobody_in(fleet: GroupFleet) -> None:

@@ -146,6 +146,7 @@ async def test_d79_the_last_owner_hands_over_to_the_oldest_admin_then_to_the_old
     group_id = await owner.create("heirs")
     for agent in (member, admin, late):
         await agent.ok("join", group_id=group_id)
+    assert list(await late.roles(group_id)) == [owner.id, member.id, admin.id, late.id]
     for agent in (late, admin):
         await owner.ok("set_role", group_id=group_id, agent_id=agent.id, role="admin")
     await owner.ok("leave", group_id=group_id)
@@ -242,6 +243,7 @@ async def test_max_members_holds_for_invites_and_joins(fleet: GroupFleet) -> Non
         "group:create", {"name": "small", "settings": settings, "invite": [second.id, third.id]}
     )
     assert (error["reason"], error["limit"]) == ("group_full", 2)
+    await owner.create("just fits", settings=settings, invite=[owner.id, second.id])
     group_id = await owner.create("small", settings=settings)
     await second.ok("join", group_id=group_id)
     assert await third.refused("join", group_id=group_id) == "group_full"

@@ -101,6 +101,7 @@ async def test_lobby_and_real_topic_on_one_connection_get_it_once_each(fleet: Gr
     agent = await fleet.join("agent")
     topic = agent.joined["topic"]
     await agent.client.join(topic=topic, join_ref="2")
+    await agent.client.expect(lambda frame: frame.event == "presence:roster" and frame.topic == topic)
     group_id = await agent.create("two channels")
     await agent.say(group_id, "to both")
     await agent.say(group_id, "end")
