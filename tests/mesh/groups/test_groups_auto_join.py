@@ -68,6 +68,7 @@ async def test_a_full_group_takes_nobody_in_and_nobody_is_refused_the_hub(fleet:
     group_id = await owner.create("small square", settings={**OPEN, "max_members": 5})
     agents = await asyncio.gather(*(fleet.join(f"agent-{number}") for number in range(12)))
     witness = await owner.create("witness", settings=OPEN)
+    await asyncio.gather(*(agent.ok("my_groups") for agent in agents))
     assert set(await owner.roles(witness)) == {owner.id, *(agent.id for agent in agents)}
     assert len(await owner.roles(group_id)) == 5
     tiny = await owner.ok("create", name="tiny square", settings={**OPEN, "max_members": 3})
