@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -42,6 +44,15 @@ class Admin:
         error = answer.json()
         assert {"error", "message"} <= error.keys(), error
         return error
+
+    async def until(self, path: str, satisfied: Callable[[Any], bool]) -> Any:
+        """Get the path again and again until the answer is as it should be; returns it."""
+        async with asyncio.timeout(10):
+            while True:
+                answer = await self.ok("GET", path)
+                if satisfied(answer):
+                    return answer
+                await asyncio.sleep(0.02)
 
     async def _call(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

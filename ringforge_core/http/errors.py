@@ -58,6 +58,12 @@ def on_invalid(_: Request[Any, Any, Any], error: ValidationException) -> Respons
     )  # fmt: skip
 
 
+def on_unprocessable(request: Request[Any, Any, Any], error: ValidationException) -> Response[dict[str, Any]]:
+    """`on_invalid`, as 422: the routes that always answered so."""
+    error.status_code = 422
+    return on_invalid(request, error)
+
+
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Everything else is ours: logged under an id, told without its inside."""
     error_id = secrets.token_hex(8)

@@ -14,7 +14,10 @@ from ringforge_core.testkit.postgres import PostgresServer
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TestHub]:
-    settings = {"RINGFORGE__LIMITS__FAILURES_PER_ADDRESS": "off"}  # what is limited is tested in tests/limits
+    settings = {
+        "RINGFORGE__LIMITS__FAILURES_PER_ADDRESS": "off",  # what is limited is tested in tests/limits
+        "RINGFORGE__CAPABILITIES__PRESENCE__LEAVE_AFTER_SECONDS": "0",
+    }
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         settings["RINGFORGE__STORE__URL"] = await server.new_database()

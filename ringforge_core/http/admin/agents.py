@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, delete, get, post, put, route
 from litestar.enums import HttpMethod
+from litestar.exceptions import ValidationException
 from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
@@ -15,6 +16,7 @@ from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Li
 from ringforge_core.http.admin.presence import Presence, Presences
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.http.admin.texts import LINE, Capabilities, Name, ShortText
+from ringforge_core.http.errors import on_unprocessable
 from ringforge_core.identity import agents
 from ringforge_core.identity.agents import AgentInfo, AgentPatch
 from ringforge_core.identity.grants import grant_fleet_admin
@@ -102,7 +104,8 @@ class AgentController(Controller):
         status_code=200,
         summary="Change an agent",
         response_description="The agent as it is now",
-        responses=refusals(404, 409, 413),
+        responses=refusals(404, 409, 413, 422),
+        exception_handlers={ValidationException: on_unprocessable},
     )
     async def change(self, call: Call, once: Repeatable, agent_id: Id, data: JSONBody[ChangeAgent]) -> AgentEntry:
         """Its fleet is told of the new profile."""
