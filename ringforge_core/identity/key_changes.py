@@ -13,7 +13,7 @@ from ringforge_core.errors import NotFound, RingforgeError
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.api_key import CreatedKey, RotatedKey, key_row, new_key
 from ringforge_core.identity.lookup import select_in
-from ringforge_core.identity.tables import api_keys, fleets, tenants
+from ringforge_core.identity.tables import agents, api_keys, fleets, tenants
 from ringforge_core.ports.store import Transaction
 
 NO_SUCH_KEY = "The tenant has no such key."
@@ -92,6 +92,9 @@ def _rotate(transaction: Transaction, command: Rotation) -> RotatedKey | Ringfor
     until = command.until if old.expires_at is None else min(command.until, old.expires_at)
     transaction.execute(api_keys.insert(), key_row(command.tenant_id, key))
     transaction.execute(api_keys.update().where(this).values(expires_at=until))
+    # The new key answers for the public keys that came with the old one: the agents that sign do not notice the rotation.
+    registered = agents.c.tenant_id == command.tenant_id, agents.c.registered_via_key_id == command.key_id
+    transaction.execute(agents.update().where(*registered).values(registered_via_key_id=key.id))
     transaction.audit(
         command.actor.did(
             "api_key.rotated", command.tenant_id, target=("api_key", command.key_id), replaced_by=key.id, prefix=key.prefix

@@ -152,6 +152,18 @@ async def test_d27_a_revoked_or_expired_registering_key_ends_challenge_logins(
     assert (await good.connect(admission, responses[2])).key_id == created[2].id
 
 
+async def test_agents_that_sign_outlive_the_rotation_of_the_key_that_registered_them(
+    store: Store, admission: Admission, acme: Bootstrap, keys: Keys
+) -> None:
+    old = await keys.create(acme.tenant_id, kind="live", actor=HUB)
+    agent, other = await register(admission, old.key, "agent"), await register(admission, acme.agent_key, "other")
+    rotated = await keys.rotate(acme.tenant_id, old.id, grace=timedelta(), actor=HUB)
+    assert (await agent.connect(admission, await agent.response(store))).key_id == rotated.key.id
+    assert (await other.connect(admission, await other.response(store))).key_id == other.session.key_id
+    await keys.revoke(acme.tenant_id, rotated.key.id, actor=HUB)
+    assert await refusal(agent.connect(admission, await agent.response(store))) == "invalid_challenge"
+
+
 async def test_d27_a_suspended_tenant_and_a_disabled_agent_get_no_session(
     store: Store, admission: Admission, acme: Bootstrap, scout: KeyedAgent
 ) -> None:

@@ -238,8 +238,7 @@ async def test_what_was_followed_can_be_followed_anew_after_a_move(agents: Agent
     await agent.ok("memory:subscribe", {"pattern": "plans/*"}, join_ref="2")
 
 
-async def test_a_join_is_told_of_a_profile_by_its_stored_name(agents: Agents) -> None:
-    """D-23: what a payload claims is not who one is."""
+async def test_d23_a_profile_is_shown_by_the_stored_name(agents: Agents) -> None:
     agent, agent_id = await agents.join("scout")
     other, _ = await agents.join("other")
     await agent.ok("agent:update_profile", {"display_name": "other", "name": "other"})
