@@ -176,6 +176,8 @@ async def test_d18_a_read_receipt_goes_to_the_sender_alone_and_only_the_recipien
     for nosy in (bystander, sender, stranger, sibling):
         assert (await nosy.refused("message:read", {"message_id": message_id}))["reason"] == "not_found"
         assert (await nosy.refused("message:ack", {"message_id": message_id}))["reason"] == "not_found"
+    await gets_receipt(sender, (await send(sender, target_id, "after"))["message_id"])
+    assert sender.pushes("message:read") == []
     for _ in range(2):
         assert await target.ok("message:read", {"message_id": message_id}) == {"status": "ack"}
     push = await sender.expect_push("message:read")

@@ -68,7 +68,7 @@ class DirectCapability(Capability[DirectSettings]):
         await self._retention.stop()
         await self._subscription.cancel()
 
-    @event("direct:send", counts="messages_today", idempotent=True)
+    @event("direct:send", counts="messages_today", rate="100/minute", idempotent=True)
     async def send(self, call: Call, request: SendMessage) -> MessageAccepted:
         """Write to an agent of your fleet, or to the dashboard; an agent that is away gets it when it joins."""
         to = _recipient(call.agent, request)

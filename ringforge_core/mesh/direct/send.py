@@ -21,6 +21,11 @@ _INSERT = direct_messages.insert().inline()
 _ANSWERED = direct_messages.update().where(
     direct_messages.c.tenant_id == sa.bindparam("of_tenant"), direct_messages.c.message_id == sa.bindparam("of_message")
 )
+_COUNT = (
+    agents.update()
+    .where(agents.c.tenant_id == sa.bindparam("of_tenant"), agents.c.agent_id == sa.bindparam("of_agent"))
+    .values(total_messages=agents.c.total_messages + sa.bindparam("more"))
+)
 
 
 class Undeliverable(Refused):
@@ -81,9 +86,8 @@ def _row(message: Composed) -> dict[str, Any]:
 
 def _count(tx: Transaction, accepted: Sequence[Composed]) -> None:
     sent = Counter((message.event.tenant_id, message.event.key) for message in accepted)
-    for (tenant_id, agent_id), count in sorted(sent.items()):  # one order for all hubs, so that none deadlock
-        tx.execute(
-            agents.update()
-            .where(agents.c.tenant_id == tenant_id, agents.c.agent_id == agent_id)
-            .values(total_messages=agents.c.total_messages + count)
-        )
+    rows = [
+        {"of_tenant": tenant_id, "of_agent": agent_id, "more": count}
+        for (tenant_id, agent_id), count in sorted(sent.items())  # one order for all hubs, so that none deadlock
+    ]
+    tx.execute(_COUNT, rows)

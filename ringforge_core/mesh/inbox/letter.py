@@ -23,10 +23,6 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     receipt_to: str | None = None
     ack: bool = False
 
-    def attempt(self, number: int) -> bytes:
-        """The push's text for the delivery of this number: from the second on it says which one it is."""
-        return body_of_attempt(bytes(self.body), number)
-
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """A letter with its recipients, made by `InboxCapability.parcel`.
@@ -43,4 +39,5 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def body_of_attempt(body: bytes, number: int) -> bytes:
+    """The push's text for the delivery of this number: from the second on it says which one it is."""
     return body if number == 1 else b'%b,"attempt":%d}}' % (body[:-2], number)
