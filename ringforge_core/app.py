@@ -65,7 +65,8 @@ class Hub:
         migrations = [
             loaded.capability.migrations for loaded in plugins.capabilities if loaded.capability.migrations is not None
         ]
-        bookkeeping = Bookkeeping(Quotas(config.limits), AuditTrail())
+        self.quotas = Quotas(config.limits)
+        bookkeeping = Bookkeeping(self.quotas, AuditTrail())
         self.store = SqlStore(config.store.url, settings=config.store, migrations=migrations, bookkeeping=bookkeeping)
         self.limits = Limits(self.store, config.limits)
         self.admission = Admission(self.store)
@@ -83,6 +84,7 @@ class Hub:
         self.capabilities: list[Capability[Any]] = [
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
+        self.quotas.counted = self._counted()
         self.first_start: Bootstrap | None = None
         """The keys made at the very first start, once; None at every other one."""
 
@@ -94,7 +96,7 @@ class Hub:
             stack.push_async_callback(self.store.close)
             self.first_start = await first_start(self.store)
             await self.sessions.close_stale()
-            await recount(self.store, self._counted())
+            await recount(self.store, self.quotas.counted)
             relay = Relay(self.store, self.bus)
             watch = RevocationWatch(self.store, self.gateway.revoke, self.gateway.agents_moved)
             purge = FleetPurge(self.store, self.bus)

@@ -45,3 +45,9 @@ async def new_tenant(store: Store, plan: str = "free") -> Tenant:
     tenant = Tenant(new_uuid(), new_uuid())
     await store.apply(make_tenants, (tenant, plan))
     return tenant
+
+
+def set_plans(tx: Transaction, commands: Sequence[tuple[str, str]]) -> list[None]:
+    for tenant_id, plan in commands:
+        tx.execute(tenants.update().where(tenants.c.id == tenant_id).values(plan=plan))
+    return [None] * len(commands)

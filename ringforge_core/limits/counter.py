@@ -19,7 +19,7 @@ class Counter:
     """
 
     __slots__ = (
-        "_alarm", "_crossed", "_loaded", "_told", "first_refusal", "limit", "resource", "tenant_id", "told",
+        "_alarm", "_crossed", "_loaded", "_told", "first_refusal", "freed", "limit", "resource", "tenant_id", "told",
         "used", "window",
     )  # fmt: skip
 
@@ -33,7 +33,7 @@ class Counter:
         self.used = self._loaded = used
         self._told = told
         self.told = 0 if limit is None or used * 2 < limit else told
-        self.first_refusal = False
+        self.first_refusal = self.freed = False
         self._crossed: list[tuple[int, int]] = []
         self._alarm = self._next_alarm()
 
@@ -57,6 +57,7 @@ class Counter:
         if self.limit is not None and amount > 0 and self.used + amount > self.limit:
             return self._refuse(self.limit)
         self.used += amount
+        self.freed = self.freed or amount < 0
         if self._alarm is not None and self.used >= self._alarm:
             self._cross()
         return None

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert  # its `on_conflict` clauses a
 from ringforge_core.errors import LimitReached, PluginError
 from ringforge_core.limits.counter import Counter
 from ringforge_core.limits.plans import DAILY, RESOURCES, Plan
+from ringforge_core.limits.recount import BEGIN, Counts, recount_in
 from ringforge_core.limits.settings import LimitsSettings
 from ringforge_core.limits.tables import agent_sessions, fleets, quota_counters, tenants
 from ringforge_core.limits.warnings import QuotaWarning, warning_event
@@ -33,7 +34,6 @@ COUNTERS = (
     .order_by(quota_counters.c.tenant_id, quota_counters.c.resource, quota_counters.c.window)  # one order: no deadlocks
 )
 _LOCKED = COUNTERS.with_for_update()
-BEGIN = insert(quota_counters).on_conflict_do_nothing()
 _insert = insert(quota_counters)
 _ADD = _insert.on_conflict_do_update(
     index_elements=["tenant_id", "resource", "window"],
@@ -60,15 +60,19 @@ def utc_now() -> datetime:
 
 
 class Quotas:
-    """The rules of one hub; `clock` tells the present instant, whose date is the window of a daily quota."""
+    """The rules of one hub; `clock` tells the present instant, whose date is the window of a daily quota.
+
+    `counted` are the resources that capabilities keep in tables. With a fleet go its rows: then they are counted anew.
+    """
 
     def __init__(self, settings: LimitsSettings, *, clock: Clock = utc_now) -> None:
         self.settings = settings
+        self.counted: Counts = {}
         self._clock = clock
 
     def open(self, transaction: Transaction) -> Account:
         """The quotas as this transaction uses them up."""
-        return Account(transaction, self.settings, self._clock())
+        return Account(transaction, self, self._clock())
 
     def today(self) -> str:
         """The window of a daily quota."""
@@ -78,9 +82,10 @@ class Quotas:
 class Account:
     """The counters that one transaction has touched so far. An unknown tenant is on the plan free."""
 
-    def __init__(self, transaction: Transaction, settings: LimitsSettings, at: datetime) -> None:
+    def __init__(self, transaction: Transaction, quotas: Quotas, at: datetime) -> None:
         self._transaction = transaction
-        self._settings = settings
+        self._settings = quotas.settings
+        self._counted = quotas.counted
         self._at = at
         self._today = at.date().isoformat()
         self._plans: dict[str, Plan] = {}
@@ -121,6 +126,11 @@ class Account:
         rows = [self._row(counter) for key, counter in sorted(self._counters.items()) if counter.changed]
         if rows:
             self._transaction.execute(_ADD, rows)
+        shrunk = {
+            counter.tenant_id for counter in self._counters.values() if counter.resource == "fleets" and counter.freed
+        }
+        if shrunk:
+            recount_in(self._transaction, self._counted, shrunk)
 
     def _load_plans(self, tenant_ids: set[str]) -> None:
         missing = sorted(tenant_ids - self._plans.keys())

@@ -40,10 +40,14 @@ class SignInGuard:
         if address is not None:
             self._limiter.check(self._settings.failures_per_address, "sign-in failures", _network(address))
 
+    def remember(self, secret: str) -> None:
+        """A key was good: it is let through from now on."""
+        self._good[_digest(secret)] = None
+
     def succeeded(self, address: str | None, plan: Plan, secret: str | None = None) -> None:
         """Count a success where the plan limits them, and remember the key."""
         if secret is not None:
-            self._good[_digest(secret)] = None
+            self.remember(secret)
         if address is not None:
             _raise(self._limiter.check(plan.address_rate, "sign-ins", _network(address)))
 

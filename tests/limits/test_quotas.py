@@ -11,23 +11,17 @@ from uuid import uuid4
 import msgspec
 import pytest
 import sqlalchemy as sa
-from quota_tenants import PLAN, Clock, OpenStore, Tenant, new_tenant
+from quota_tenants import PLAN, Clock, OpenStore, Tenant, new_tenant, set_plans
 
 from ringforge_core.audit import read_entries, verify
 from ringforge_core.errors import Conflict, LimitReached, NotFound, RingforgeError
 from ringforge_core.identity import new_uuid, now
-from ringforge_core.identity.tables import agent_sessions, agents, fleets, tenants
+from ringforge_core.identity.tables import agent_sessions, agents, fleets
 from ringforge_core.limits import LimitsSettings, Plan, Quotas, read_usage, recount
 from ringforge_core.ports.event_bus import ReplayFilter
 from ringforge_core.ports.store import Charge, Once, Store, Transaction
 from ringforge_core.store import SqlStore
 from ringforge_core.testkit.postgres import PostgresServer
-
-
-def set_plans(tx: Transaction, commands: Sequence[tuple[str, str]]) -> list[None]:
-    for tenant_id, plan in commands:
-        tx.execute(tenants.update().where(tenants.c.id == tenant_id).values(plan=plan))
-    return [None] * len(commands)
 
 
 def note(tx: Transaction, commands: Sequence[str]) -> list[str | RingforgeError]:

@@ -44,6 +44,7 @@ def only_administrators(store: Store, client_address: ClientAddress, limits: Lim
             limits.sign_in.failed(address)
             log.warning("auth.failed", address=address, method="http", reason=error.reason)
             raise
+        limits.sign_in.remember(key)
         plan = limits.settings.plan(administrator.plan)
         limits.sign_in.check_request(administrator.key_id, plan)
         connection.state.administrator = administrator

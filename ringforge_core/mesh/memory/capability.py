@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -43,8 +44,9 @@ from ringforge_core.mesh.memory.settings import MemorySettings
 from ringforge_core.mesh.memory.stored import wire_entry
 from ringforge_core.mesh.memory.subscriptions import Subscriptions
 from ringforge_core.mesh.memory.sweeper import Sweeper
+from ringforge_core.mesh.memory.tables import LIVING_BY_TENANT
 from ringforge_core.mesh.memory.words import words_of
-from ringforge_core.mesh.memory.writes import TOPIC, Command, DeleteEntry, MemoryWrites, SetEntry, no_entry
+from ringforge_core.mesh.memory.writes import RESOURCE, TOPIC, Command, DeleteEntry, MemoryWrites, SetEntry, no_entry
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, encode_payload, event
 from ringforge_core.ports.event_bus import Event, Subscription
 
@@ -57,6 +59,8 @@ class MemoryCapability(Capability[MemorySettings]):
     pushes = (MemoryChanged,)
     topics = (TOPIC,)
     migrations = "ringforge_core.mesh.memory.migrations"
+
+    counted = MappingProxyType({RESOURCE: LIVING_BY_TENANT})
 
     def __init__(self, hub: Hub, settings: MemorySettings) -> None:
         super().__init__(hub, settings)

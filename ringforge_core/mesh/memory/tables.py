@@ -42,6 +42,12 @@ memory_entries = sa.Table(
     sa.Index(None, "fleet_id", sqlite_where=UNINDEXED, postgresql_where=UNINDEXED),
 )
 
+LIVING_BY_TENANT = (
+    sa.select(memory_entries.c.tenant_id, sa.func.count())
+    .where(memory_entries.c.deleted_at.is_(None))
+    .group_by(memory_entries.c.tenant_id)
+)
+
 memory_history = sa.Table(
     "memory_history",
     metadata,
