@@ -64,10 +64,11 @@ async def test_the_agent_of_the_readme_hears_another(hub: HubProcess, tmp_path: 
     script = tmp_path / "builder.py"
     script.write_text(example.replace("ws://127.0.0.1:4000", hub.websocket_url).replace("rf_live_…", key))
 
-    builder = await asyncio.create_subprocess_exec(sys.executable, script, stdout=PIPE)
+    home = {**os.environ, "HOME": str(tmp_path)}  # the agents' key files go there
+    builder = await asyncio.create_subprocess_exec(sys.executable, script, stdout=PIPE, env=home)
     assert builder.stdout is not None
     try:
-        async with asyncio.timeout(20), Agent(hub.websocket_url, api_key=key, name="tester") as tester:
+        async with asyncio.timeout(20), Agent(hub.websocket_url, api_key=key, name="tester", key_directory=None) as tester:
             line = None
             while line is None:  # what is told before the builder listens, it need not hear
                 await tester.activity.broadcast("task_completed", "All tests pass")

@@ -55,7 +55,7 @@ class Witness:
 
 async def main(url: str, api_key: str, name: str, agents: int) -> list[dict[str, Any]]:
     witnesses = [
-        Witness(Agent(url, api_key=api_key, name=f"{name}-{number}", timeout=120, connect_timeout=60))
+        Witness(Agent(url, api_key=api_key, name=f"{name}-{number}", timeout=120, connect_timeout=60, key_directory=None))
         for number in range(agents)
     ]
     for witness in witnesses:

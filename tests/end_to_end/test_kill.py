@@ -112,6 +112,6 @@ async def test_nothing_acknowledged_is_lost_or_doubled_over_five_kills(
 
 async def read_log(hub_process: HubProcess, keys: Keys) -> list[tuple[int, str]]:
     """The whole log as the replay gives it, numbered by its place."""
-    async with Agent(hub_process.websocket_url, api_key=keys.agent_key, name="auditor") as auditor:
+    async with Agent(hub_process.websocket_url, api_key=keys.agent_key, name="auditor", key_directory=None) as auditor:
         events = [event async for event in auditor.replay.all()]
     return [(number, event.event_id) for number, event in enumerate(events, 1)]

@@ -34,8 +34,11 @@ async def show_demo(agent_type: type[Agent], *, seconds: float | None, pace: flo
     configure_logs("error", "human")
     with tempfile.TemporaryDirectory(prefix="ringforge-demo-") as directory:
         async with _hub(Path(directory)) as (url, access, serving), contextlib.AsyncExitStack() as stack:
-            watcher = agent_type(url, api_key=access.agent_key, name=WATCHER, framework="ringforge demo")
-            agents = [agent_type(url, api_key=access.agent_key, name=role.name, framework=role.framework) for role in ROLES]
+            # The hub is gone in a moment: key files would only be left behind.
+            watcher, *agents = (
+                agent_type(url, api_key=access.agent_key, name=name, framework=framework, key_directory=None)
+                for name, framework in [(WATCHER, "ringforge demo"), *((role.name, role.framework) for role in ROLES)]
+            )
             for agent in (watcher, *agents):
                 await stack.enter_async_context(agent)
             view = LiveScreen(watcher, url) if sys.stdout.isatty() else Lines(watcher, url)

@@ -52,26 +52,30 @@ async def tls_hub() -> AsyncIterator[tuple[FakeHub, trustme.CA]]:
 
 
 class RealHub:
-    def __init__(self, port: int, api_key: str) -> None:
-        self.port = port
-        self.api_key = api_key
+    """A whole hub in this process; `running` has its keys and can make tenants."""
+
+    def __init__(self, running: Any) -> None:
+        self.running = running
+        self.port = urlsplit(running.websocket_url).port or 0
+        self.api_key: str = running.keys.agent_key
 
 
-@pytest.fixture(params=["fake", "real"])
-async def hub(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Hub]:
-    """The same tests on both: what the fake hub does is held to what the real one does."""
-    if request.param == "fake":
-        async with running_fake_hub() as fake:
-            yield fake
-        return
+@pytest.fixture
+async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
     testkit = pytest.importorskip("ringforge_core.testkit.hub", reason="ringforge-core is not installed")
     pytest.importorskip(
         "ringforge_eventbus_local", reason="ringforge-eventbus-local, a hub's default bus, is not installed"
     )
-    async with testkit.running_hub(tmp_path) as running:
-        port = urlsplit(running.websocket_url).port
-        assert port is not None
-        yield RealHub(port, running.keys.agent_key)
+    settings = {"RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "off"}  # these tests reconnect more often than agents do
+    async with testkit.running_hub(tmp_path, settings=settings) as running:
+        yield RealHub(running)
+
+
+@pytest.fixture(params=["fake_hub", "real_hub"], ids=["fake", "real"])
+def hub(request: pytest.FixtureRequest) -> Hub:
+    """The same tests on both: what the fake hub does is held to what the real one does."""
+    hub: Hub = request.getfixturevalue(request.param)
+    return hub
 
 
 @pytest.fixture
@@ -82,11 +86,12 @@ async def wire(hub: Hub) -> AsyncIterator[Wire]:
 
 @pytest.fixture
 async def agent_of(hub: Hub, wire: Wire) -> AsyncIterator[Callable[..., Agent]]:
-    """Makes agents whose connections go over the wire; they are closed in the end."""
+    """Makes agents whose connections go over the wire, with the API key each time; they are closed in the end."""
     made: list[Agent] = []
 
     def make(name: str | None = None, **options: Any) -> Agent:
-        agent = Agent(wire.url, api_key=hub.api_key, name=name, **options)
+        options = {"api_key": hub.api_key, "key_directory": None, **options}
+        agent = Agent(wire.url, name=name, **options)
         made.append(agent)
         return agent
 

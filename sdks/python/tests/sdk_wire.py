@@ -21,6 +21,8 @@ class Wire:
         self._tasks: set[asyncio.Task[None]] = set()
         self.down = False
         self.connects = 0
+        self.sent: list[bytearray] = []
+        """What went from the agents to the hub, byte for byte, per connection."""
         self.port = 0
 
     @property
@@ -56,16 +58,36 @@ class Wire:
         pair = {writer, hub_writer}
         self._writers |= pair
         try:
-            await asyncio.gather(_pipe(reader, hub_writer), _pipe(hub_reader, writer))
+            record = bytearray()
+            self.sent.append(record)
+            await asyncio.gather(_pipe(reader, hub_writer, record), _pipe(hub_reader, writer, bytearray()))
         finally:
             self._writers -= pair
             for each in pair:
                 each.transport.abort()
 
 
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: bytearray) -> None:
     with suppress(ConnectionError):
         while data := await reader.read(4096):
+            record += data
             writer.write(data)
             await writer.drain()
     writer.transport.abort()
+
+
+def plain(sent: bytes) -> bytes:
+    """What a client sent on one connection: the HTTP request as it is, its WebSocket frames without their masks."""
+    request, _, rest = bytes(sent).partition(b"\r\n\r\n")
+    if b"upgrade: websocket" not in request.lower():
+        return bytes(sent)
+    messages = [request]
+    while len(rest) >= 6:
+        length, start = rest[1] & 0x7F, 2
+        if length >= 126:
+            start = 4 if length == 126 else 10
+            length = int.from_bytes(rest[2:start])
+        mask, payload = rest[start : start + 4], rest[start + 4 : start + 4 + length]
+        messages.append(bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload)))
+        rest = rest[start + 4 + length :]
+    return b"\n".join(messages)

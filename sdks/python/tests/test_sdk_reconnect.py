@@ -12,7 +12,7 @@ from ringforge import session as session_module
 
 def tell_directly(hub, name="teller"):
     """An agent whose connection is never cut."""
-    return Agent(f"ws://127.0.0.1:{hub.port}", api_key=hub.api_key, name=name)
+    return Agent(f"ws://127.0.0.1:{hub.port}", api_key=hub.api_key, name=name, key_directory=None)
 
 
 async def until_only(agent, *allowed):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
 PATH = "/ws/websocket"
+CHALLENGE_PATH = "/api/auth/challenge"
 
 
 class Address:
@@ -24,9 +26,25 @@ class Address:
         known = {"name": name, "framework": framework, "capabilities": list(capabilities)}
         self._agent = {field: value for field, value in known.items() if value}
 
-    def first(self) -> str:
+    @property
+    def hub(self) -> str:
+        """Tells hubs apart: host, port and prefix, such as `127.0.0.1:4000`."""
+        return self._parts.netloc.lower() + self._parts.path.removesuffix(PATH)
+
+    @property
+    def challenge(self) -> str:
+        """Where a challenge is asked for, over HTTP."""
+        scheme = "https" if self._parts.scheme == "wss" else "http"
+        return urlunsplit(self._parts._replace(scheme=scheme, path=self._parts.path.removesuffix(PATH) + CHALLENGE_PATH))
+
+    def first(self, public_key: bytes | None = None) -> str:
         """Registers the agent; one without a name is a new agent each time."""
-        return self._with_query(agent=msgspec.json.encode(self._agent).decode())
+        agent = self._agent if public_key is None else {**self._agent, "public_key": public_key}
+        return self._with_query(agent=msgspec.json.encode(agent).decode())
+
+    def proven(self, agent_id: str, signature: bytes) -> str:
+        """Comes back as the agent whose key made the signature of the last challenge."""
+        return self._with_query(agent_id=agent_id, challenge_response=base64.b64encode(signature).decode())
 
     def again(self, agent_id: str) -> str:
         """Comes back as the agent that the hub knows under this id."""

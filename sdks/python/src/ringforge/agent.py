@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Self, TypeVar
 
 from ringforge.activity import Activity
 from ringforge.address import Address
+from ringforge.credentials import Credentials
 from ringforge.direct_messages import DirectMessages
 from ringforge.errors import ConnectionLost
 from ringforge.feed import Feed
 from ringforge.fleets import Fleets
 from ringforge.groups import Groups
 from ringforge.joined import Joined
+from ringforge.key_file import KEY_DIRECTORY, KeyFile
+from ringforge.keys import Keys
 from ringforge.log import Gap, Position, Push, RawPush
 from ringforge.memory import Memory
 from ringforge.presence import Presence
@@ -46,7 +50,7 @@ class Agent:
         self,
         url: str,
         *,
-        api_key: str,
+        api_key: str | None = None,
         name: str | None = None,
         framework: str | None = None,
         capabilities: Sequence[str] = (),
@@ -58,26 +62,26 @@ class Agent:
         timeout: float = 30.0,
         connect_timeout: float = 10.0,
         tls: SSLContext | None = None,
+        key_directory: Path | str | None = KEY_DIRECTORY,
     ) -> None:
         """`url` is the hub's address, such as `ws://127.0.0.1:4000` or `wss://hub.example.org`.
 
         An agent with a `name` is the same one at its next connect; without a name each connect makes a new one.
         `timeout` bounds a request in seconds, reconnects included (at most 240); `connect_timeout` the first connect.
         `tls` is for a `wss://` hub whose certificate the system does not trust by itself.
+
+        An agent with a name makes a key pair on its first connect and keeps it in a file in `key_directory`. From then on
+        the API key is not sent any more, and need not be given; None goes without, with the API key each time.
         """
         if tls is not None and not url.startswith("wss:"):
             raise ValueError("tls is for an address that begins with wss://")
         if not 0 < timeout <= LONGEST_TIMEOUT:
             raise ValueError(f"timeout must be above 0 and at most {LONGEST_TIMEOUT:.0f} seconds")
+        address = Address(url, name=name, framework=framework, capabilities=capabilities)
+        key_file = KeyFile(Path(key_directory), address.hub, name) if name and key_directory is not None else None
+        credentials = Credentials(address, api_key, key_file, tls=tls)
         self._feed = Feed()
-        self._session = Session(
-            Address(url, name=name, framework=framework, capabilities=capabilities),
-            api_key,
-            self._feed,
-            join_fields=lambda: self.presence.own,
-            timeout=timeout,
-            tls=tls,
-        )
+        self._session = Session(credentials, self._feed, join_fields=lambda: self.presence.own, timeout=timeout)
         self._connect_timeout = connect_timeout
         self._handlers: list[tuple[Stream[Push], PushHandler]] = []
         self._handler_tasks: set[asyncio.Task[None]] = set()
@@ -92,6 +96,7 @@ class Agent:
         self.groups = Groups(self._requests, self._feed)
         self.agents = Agents(self._requests)
         self.fleets = Fleets(self._requests)
+        self.keys = Keys(credentials, self._requests)
         self._session.first_calls += [self.activity.subscribe_again, self.memory.subscribe_again]
 
     async def connect(self) -> None:

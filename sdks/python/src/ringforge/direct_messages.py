@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from ringforge.activity import Sender
-from ringforge.errors import NoAnswer, NotFound, RingforgeError, Undeliverable
+from ringforge.errors import ConnectionLost, NoAnswer, NotFound, RingforgeError, Undeliverable
 from ringforge.feed import Feed
 from ringforge.inbox import Inbox, MessageStream
 from ringforge.log import Position, RawPush
@@ -107,7 +107,7 @@ class DirectMessages:
     def __init__(self, requests: Requests, feed: Feed) -> None:
         self._requests = requests
         self._feed = feed
-        self._asked: dict[tuple[str, str], asyncio.Future[IncomingMessage]] = {}
+        self._asked: dict[tuple[str, str], asyncio.Future[IncomingMessage | RingforgeError]] = {}
         self._inbox = Inbox(feed, "direct:message", self._decode, intercept=self._is_answer)
         feed.end_watchers.append(self._end)
 
@@ -148,12 +148,14 @@ class DirectMessages:
         Raises `Undeliverable`, and `NoAnswer` after `timeout` seconds; an answer that comes later is in the streams.
         """
         asked = (to, uuid.uuid4().hex)
-        answer: asyncio.Future[IncomingMessage] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[IncomingMessage | RingforgeError] = asyncio.get_running_loop().create_future()
         self._asked[asked] = answer
         try:
             async with asyncio.timeout(timeout):
                 await self.send(to, content, correlation_id=asked[1], ack=ack)
                 message = await answer
+                if isinstance(message, RingforgeError):
+                    raise message
         except TimeoutError:
             raise NoAnswer("no_answer", f"{to} did not answer in {timeout:g} s.", extras={"to": to}) from None
         finally:
@@ -223,7 +225,7 @@ class DirectMessages:
     def _end(self, error: RingforgeError | None) -> None:
         for answer in self._asked.values():
             if not answer.done():
-                answer.set_exception(copy(error) if error else RingforgeError("closed", "The agent was closed."))
+                answer.set_result(copy(error) if error else ConnectionLost("closed", "The agent was closed."))
 
 
 class _Accepted(msgspec.Struct):

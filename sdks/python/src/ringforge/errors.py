@@ -145,7 +145,7 @@ _BY_REASON: dict[str, type[RingforgeError]] = {
     "version_conflict": VersionConflict,
     "quota_exceeded": QuotaExceeded,
     "rate_limited": RateLimited,
-    "payload_too_large": InvalidPayload,
+    **dict.fromkeys(("payload_too_large", "self_message", "validation_failed"), InvalidPayload),
 }  # fmt: skip
 
 
@@ -156,6 +156,6 @@ def error_from(response: Mapping[str, Any]) -> RingforgeError:
     kind = _BY_REASON.get(reason)
     if kind is None:
         kind = InvalidPayload if reason.startswith(("invalid_", "missing_")) else RingforgeError
-    if kind is InvalidPayload and "field" not in extras and reason != "invalid_payload":
-        extras["field"] = reason.removeprefix("missing_").removeprefix("invalid_")
+    if kind is InvalidPayload and reason.startswith(("invalid_", "missing_")) and reason != "invalid_payload":
+        extras.setdefault("field", reason.removeprefix("missing_").removeprefix("invalid_"))
     return kind(reason or "unknown", message, fix, extras)

@@ -26,6 +26,7 @@ class Fleet(msgspec.Struct, frozen=True):
 
 class _Fleets(msgspec.Struct):
     fleets: builtins.list[Fleet]
+    next_cursor: str | None = None
 
 
 class Fleets:
@@ -40,8 +41,9 @@ class Fleets:
         return await self._requests.fetch("fleet:create", payload, Fleet, idempotency_key=idempotency_key)
 
     async def list(self) -> builtins.list[Fleet]:
-        """All fleets of the tenant."""
-        return (await self._requests.fetch("fleet:list", {}, _Fleets)).fleets
+        """All fleets of the tenant, newest first."""
+        pages = self._requests.pages("fleet:list", {}, _Fleets)
+        return [fleet async for page in pages for fleet in page.fleets]
 
     async def update(
         self,

@@ -126,24 +126,16 @@ class Groups:
 
     async def list(self, *, status: Status = "active", type: GroupType | None = None) -> builtins.list[Group]:
         """The groups of the fleet, newest first."""
-        found: list[Group] = []
-        cursor: str | None = None
-        while True:
-            payload = {"status": status, "type": type, "cursor": cursor}
-            page = await self._requests.send("group:list", payload, _Page, idempotent=True)
-            found += page.groups
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+        return await self._all("group:list", {"status": status, "type": type})
 
     async def mine(self) -> builtins.list[Group]:
         """The active groups that this agent is a member of, newest first."""
-        return (await self._requests.send("group:my_groups", {}, _Page, idempotent=True)).groups
+        return await self._all("group:my_groups", {})
 
     async def members(self, group_id: str) -> builtins.list[Member]:
         """Who is in the group, longest first. Raises `NotFound`."""
         payload = {"group_id": group_id}
-        return (await self._requests.send("group:members", payload, _Members, idempotent=True)).members
+        return (await self._requests.read("group:members", payload, _Members)).members
 
     def stream(self, group_id: str | None = None, *, buffer: int = BUFFER) -> MessageStream[GroupMessage]:
         """What is written in the groups of this agent, or in one: what came while nobody read, then all that comes."""
@@ -155,6 +147,10 @@ class Groups:
     def changes(self, *, since: Position | None = None, buffer: int = BUFFER) -> Stream[GroupChange]:
         """What becomes of the fleet's groups and their members from now on, or after `since`."""
         return Stream(self._feed, decode_change, names=NAMES, since=since, buffer=buffer)
+
+    async def _all(self, event: str, payload: dict[str, Any]) -> builtins.list[Group]:
+        pages = self._requests.pages(event, payload, _Page, enveloped=False)
+        return [group async for page in pages for group in page.groups]
 
     async def _change(self, event: str, payload: dict[str, Any], reply: builtins.type[T], key: str | None) -> T:
         return await self._requests.send(event, payload, reply, idempotent=True, idempotency_key=key)

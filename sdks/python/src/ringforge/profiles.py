@@ -33,6 +33,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 class _Profiles(msgspec.Struct):
     agents: builtins.list[Profile]
+    next_cursor: str | None = None
 
 
 class Agents:
@@ -46,8 +47,9 @@ class Agents:
         return await self._requests.fetch("agent:get_profile", {"agent_id": agent_id}, Profile)
 
     async def list(self) -> builtins.list[Profile]:
-        """All agents of the fleet, those that are away too."""
-        return (await self._requests.fetch("agent:list_profiles", {}, _Profiles)).agents
+        """All agents of the fleet, those that are away too; the newest first."""
+        pages = self._requests.pages("agent:list_profiles", {}, _Profiles)
+        return [profile async for page in pages for profile in page.agents]
 
     async def update(
         self,
@@ -59,17 +61,19 @@ class Agents:
         metadata: Mapping[str, Any] | UnsetType = UNSET,
         idempotency_key: str | None = None,
     ) -> Profile:
-        """Change this agent's profile; what is not given stays. The fleet hears of it."""
-        payload = given(
-            display_name=display_name, avatar_url=avatar_url, description=description,
-            tags=tags if isinstance(tags, UnsetType) else builtins.list(tags), metadata=metadata,
-        )  # fmt: skip
+        """Change this agent's profile; what is not given stays, a text that is None goes. The fleet hears of it."""
+        texts = given(display_name=display_name, avatar_url=avatar_url, description=description)
+        payload = {field: text or "" for field, text in texts.items()} | given(
+            tags=tags if isinstance(tags, UnsetType) else builtins.list(tags), metadata=metadata
+        )
         return await self._requests.fetch("agent:update_profile", payload, Profile, idempotency_key=idempotency_key)
 
     async def migrate(self, fleet_id: str, *, idempotency_key: str | None = None) -> None:
-        """Move to another fleet of the tenant. The agent reconnects there by itself, and its streams go on there.
+        """Move to another fleet of the tenant; returns when the agent is there. Its streams go on there.
 
-        Raises `NotFound` (`fleet_not_found`) and `Conflict` (`same_fleet`, `name_conflict`).
+        Raises `NotFound` (`fleet_not_found`), `Conflict` (`same_fleet`, `name_conflict`), and `Forbidden` when the API
+        key of this agent is for one fleet only.
         """
         payload = {"fleet_id": fleet_id}
         await self._requests.fetch("agent:migrate", payload, dict[str, Any], idempotency_key=idempotency_key)
+        await self._requests.arrive_in(fleet_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import TypeVar
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -22,6 +23,14 @@ class Enveloped(msgspec.Struct, frozen=True):
     """A reply of the form `{"type": …, "event": …, "payload": {…}}`; the other replies are bare objects."""
 
     payload: msgspec.Raw
+
+
+class Page(Protocol):
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=Page)
 
 
 class Requests:
@@ -53,6 +62,25 @@ class Requests:
         """Send a request that may be repeated and whose reply is enveloped."""
         enveloped = await self.send(event, payload, Enveloped, idempotent=True, idempotency_key=idempotency_key)
         return _decode(event, enveloped.payload, reply)
+
+    async def arrive_in(self, fleet_id: str) -> None:
+        """Wait until the agent is in this fleet."""
+        await self._session.arrive_in(fleet_id)
+
+    async def read(self, event: str, payload: object, reply: type[T]) -> T:
+        """Send a request that changes nothing and whose reply is bare."""
+        return await self.send(event, payload, reply, idempotent=True)
+
+    async def pages(
+        self, event: str, payload: Mapping[str, object], reply: type[P], *, enveloped: bool = True
+    ) -> AsyncIterator[P]:
+        """All pages of a list, each asked for with the cursor of the one before."""
+        ask = self.fetch if enveloped else self.read
+        page = await ask(event, payload, reply)
+        yield page
+        while page.next_cursor is not None:
+            page = await ask(event, {**payload, "cursor": page.next_cursor}, reply)
+            yield page
 
     async def tell(self, event: str, payload: object) -> None:
         """Send what has no reply; lost when there is no connection."""

@@ -6,16 +6,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from copy import copy
-from ssl import SSLContext
 from typing import Any
 
 import msgspec
 from websockets.frames import CloseCode
 
-from ringforge.address import Address
 from ringforge.backoff import Backoff
 from ringforge.calls import Call, Calls
 from ringforge.channel import Channel
+from ringforge.credentials import Credentials
 from ringforge.errors import (
     AuthenticationError,
     ConnectionLost,
@@ -31,7 +30,6 @@ from ringforge.errors import (
 )
 from ringforge.feed import Feed
 from ringforge.joined import Joined
-from ringforge.websocket import open_websocket
 
 logger = logging.getLogger("ringforge")
 
@@ -48,29 +46,27 @@ class Session:
 
     def __init__(
         self,
-        address: Address,
-        api_key: str,
+        credentials: Credentials,
         feed: Feed,
         *,
         join_fields: Callable[[], dict[str, Any]],
         timeout: float,
-        tls: SSLContext | None,
     ) -> None:
         """`join_fields` gives the fields of the join's payload; `timeout` bounds a call in seconds, reconnects included."""
         self.joined: Joined | None = None
         self.first_calls: list[Callable[[], Iterable[Call]]] = []
         """Each gives the calls that go out before all others on a new connection."""
-        self._address = address
-        self._api_key = api_key
+        self._credentials = credentials
         self._feed = feed
         self._join_fields = join_fields
         self._timeout = timeout
-        self._tls = tls
         self._backoff = Backoff()
         self._channel: Channel | None = None
         self._calls = Calls()
         self._settled = asyncio.Event()
         """Set by the first join, and by the end."""
+        self._next_join = asyncio.Event()
+        """Set by the next join, and by the end."""
         self._runner: asyncio.Task[None] | None = None
         self._failure: RingforgeError = ConnectionLost("not_connected", "The agent is not connected.")
         self._over = False
@@ -120,6 +116,13 @@ class Session:
                 raise copy(self._failure) from None
             raise RequestTimeout("timeout", f"No reply to {event} in time; whether the hub did it is unknown.") from None
 
+    async def arrive_in(self, fleet_id: str) -> None:
+        """Wait until the agent is in this fleet."""
+        while self.joined is None or self.joined.fleet_id != fleet_id:
+            if self._over:
+                raise copy(self._failure)
+            await self._next_join.wait()
+
     async def tell(self, event: str, body: msgspec.Raw) -> None:
         """Send what has no reply, once; nothing is sent without a connection."""
         if self._over or self._runner is None:
@@ -145,15 +148,15 @@ class Session:
     async def _connect_once(self) -> None:
         """One connection from beginning to end. Raises why it ended; returns when it was ended from here."""
         loop = asyncio.get_running_loop()
-        url = self._address.again(self.joined.agent_id) if self.joined else self._address.first()
-        channel = Channel(await open_websocket(url, self._api_key, tls=self._tls), self._feed.accept)
+        agent_id = self.joined.agent_id if self.joined else None
+        channel = Channel(await self._credentials.open(agent_id), self._feed.accept)
         try:
             joined = await self._join(channel)
             joined_at = loop.time()
             async with asyncio.TaskGroup() as tasks:
                 helpers = [
                     tasks.create_task(channel.beat(joined.heartbeat_ms / 1000)),
-                    tasks.create_task(self._send_waiting(channel)),
+                    tasks.create_task(self._settle(channel, joined.agent_id)),
                     tasks.create_task(self._catch_up(channel)),
                 ]
                 await channel.read()
@@ -181,8 +184,9 @@ class Session:
             self._feed.joined(self.joined.head, asked, self.joined.lost_until(asked))
         return self.joined
 
-    async def _send_waiting(self, channel: Channel) -> None:
+    async def _settle(self, channel: Channel, agent_id: str) -> None:
         """Send what has no reply yet, in the order it was asked for; from then on calls go out directly."""
+        await self._credentials.confirm(channel, agent_id)
         for prepare in self.first_calls:
             for call in prepare():
                 await channel.send(call)
@@ -191,6 +195,8 @@ class Session:
                 await channel.send(call)
         self._channel = channel
         self._settled.set()
+        self._next_join.set()
+        self._next_join = asyncio.Event()
 
     async def _catch_up(self, channel: Channel) -> None:
         await asyncio.sleep(CATCH_UP_PAUSE)
@@ -217,3 +223,4 @@ class Session:
         self._calls.fail(error)
         self._feed.end(told)
         self._settled.set()
+        self._next_join.set()

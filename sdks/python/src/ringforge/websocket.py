@@ -15,15 +15,18 @@ MAX_MESSAGE = 2 * 1024 * 1024
 """Bytes; the hub keeps its messages below 1 MiB."""
 
 
-async def open_websocket(url: str, api_key: str, *, tls: SSLContext | None = None) -> ClientConnection:
-    """Connect, not yet joined. `AuthenticationError` when the hub refuses the key or the agent, else `ConnectionLost`."""
+async def open_websocket(url: str, api_key: str | None, *, tls: SSLContext | None = None) -> ClientConnection:
+    """Connect, not yet joined; without an `api_key` the URL proves who comes.
+
+    Raises `AuthenticationError` when the hub refuses the key or the agent, else `ConnectionLost`.
+    """
     # Its debug log shows the request's headers, and with them the API key.
     quiet = logging.getLogger("ringforge.websocket")
     quiet.setLevel(logging.INFO)
     try:
         return await connect(
             url,
-            additional_headers={"Authorization": f"Bearer {api_key}"},
+            additional_headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
             compression=None,  # costs the hub more than half its rate, and the hub does not offer it
             max_size=MAX_MESSAGE,
             open_timeout=OPEN_TIMEOUT,
