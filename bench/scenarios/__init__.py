@@ -7,6 +7,7 @@ from bench.scenarios.idle import Idle1000, Idle10000
 from bench.scenarios.joins import Joins
 from bench.scenarios.requests import Requests
 from bench.scenarios.scenario import Scenario
+from bench.scenarios.shared_memory import SharedMemory
 from bench.scenarios.slow_readers import SlowReaders
 from bench.scenarios.start import Start
 
@@ -17,6 +18,7 @@ ALL: tuple[Scenario, ...] = (
     HalfLoad(),
     Requests(),
     DurableWrites(),
+    SharedMemory(),
     Joins(),
     Idle1000(),
     Idle10000(),

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
+from websockets.sync.client import connect
 
 from bench.build import BUILD
-from bench.servers.child import CannotServe, free_port, serving
-from bench.servers.server import STAMP, Push, Running, Server, Verb
+from bench.servers.child import CannotServe, Child, free_port, serving
+from bench.servers.server import AGENT, STAMP, Push, Running, Server, Verb
 
 RINGFORGE = (sys.executable, "-m", "ringforge_core.cli")
 
 NOTE = "x" * 60
 """Fills the event up until a delivered frame, with what the hub adds, is about as long as the reference's."""
+
+KEY = "bench/note"
+"""Every fleet's memory has it."""
 
 PUSHES = {
     Verb.PUBLISH: Push("activity:broadcast", f'{{"payload":{{"kind":"custom","description":"{STAMP} {NOTE}"}}}}'),
@@ -31,7 +36,8 @@ PUSHES = {
         "activity:broadcast",
         f'{{"payload":{{"kind":"custom","description":"{NOTE}","scope":"tagged","tags":["bench-unheard"]}}}}',
     ),
-    Verb.REQUEST: Push("presence:roster", "{}"),
+    Verb.SET: Push("memory:set", f'{{"payload":{{"key":"bench/{AGENT}","value":"{STAMP} {NOTE}"}}}}'),
+    Verb.REQUEST: Push("memory:get", f'{{"payload":{{"key":"{KEY}"}}}}'),
 }
 
 
@@ -56,15 +62,8 @@ class Hub(Server):
         port = free_port()
         with _directory() as name:
             directory = Path(name)
-            shutil.copytree(self._prepare(fleets), directory, dirs_exist_ok=True)
-            with serving(
-                [*RINGFORGE, "serve"],
-                core=core,
-                is_ready=lambda: _is_healthy(port),
-                log=directory / "log",
-                cwd=directory,
-                environment={"RINGFORGE__HUB__LISTEN": f"127.0.0.1:{port}", "RINGFORGE__LOG__LEVEL": "warning"},
-            ) as child:
+            shutil.copytree(self._prepare(core, fleets), directory, dirs_exist_ok=True)
+            with _serving(directory, port, core) as child:
                 yield Running(
                     port=port,
                     pid=child.pid,
@@ -73,16 +72,43 @@ class Hub(Server):
                     pushes=PUSHES,
                 )
 
-    def _prepare(self, fleets: int) -> Path:
-        """A directory with a bootstrapped store and its keys, made once and copied for each start."""
+    def _prepare(self, core: int, fleets: int) -> Path:
+        """A directory with a store in which every fleet has a key and an entry, made once and copied for each start."""
         if fleets not in self._prepared:
             made = _directory()
             keys = [_bootstrap(Path(made.name), f"bench-{number}") for number in range(fleets)]
             keys_file = Path(made.name) / "keys"
             keys_file.touch(mode=0o600)
             keys_file.write_text("\n".join(keys))
+            port = free_port()
+            with _serving(Path(made.name), port, core):
+                for key in keys:
+                    _remember(port, key)
             self._prepared[fleets] = made
         return Path(self._prepared[fleets].name)
+
+
+def _serving(directory: Path, port: int, core: int) -> AbstractContextManager[Child]:
+    return serving(
+        [*RINGFORGE, "serve"],
+        core=core,
+        is_ready=lambda: _is_healthy(port),
+        log=directory / "log",
+        cwd=directory,
+        environment={"RINGFORGE__HUB__LISTEN": f"127.0.0.1:{port}", "RINGFORGE__LOG__LEVEL": "warning"},
+    )
+
+
+def _remember(port: int, key: str) -> None:
+    """Set the entry that the requests ask for."""
+    url = f"ws://127.0.0.1:{port}/ws/websocket?vsn=2.0.0"
+    with connect(url, additional_headers={"Authorization": f"Bearer {key}"}) as socket:
+        for ref, event, payload in (("1", "phx_join", {}), ("2", "memory:set", {"key": KEY, "value": NOTE})):
+            socket.send(json.dumps(["1", ref, "fleet:lobby", event, payload]))
+            while (answer := json.loads(socket.recv(timeout=10)))[1] != ref:
+                pass
+            if answer[4]["status"] != "ok":
+                raise CannotServe(f"{event} was refused: {answer[4]}")
 
 
 def _directory() -> tempfile.TemporaryDirectory[str]:

@@ -17,6 +17,7 @@ PUSHES = {
     Verb.PUBLISH: Push("bench:broadcast", BODY),
     Verb.PUBLISH_EPHEMERAL: Push("bench:broadcast", BODY),
     Verb.WRITE: Push("bench:write", BODY),
+    Verb.SET: Push("bench:write", BODY),
     Verb.REQUEST: Push("bench:request", f'{{"payload":{{"key":"bench/{AGENT}"}}}}'),
 }
 

@@ -23,6 +23,7 @@ class Verb(Enum):
     PUBLISH = "tell every member of the fleet, durably where the server can"
     PUBLISH_EPHEMERAL = "tell every member of the fleet, kept nowhere"
     WRITE = "change something durably that nobody is told of"
+    SET = "set a value under a key of one's own, durably"
     REQUEST = "ask for something small"
 
 
