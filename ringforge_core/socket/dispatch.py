@@ -58,7 +58,8 @@ class Dispatcher:
         self.events: dict[str, BoundEvent] = {}
         self._rates = rates
         self._unknown = measures.of("unknown")
-        self._running: dict[asyncio.Task[None], float] = {}
+        self._running: dict[Channel, tuple[float, asyncio.Task[None]]] = {}
+        """Since when each busy channel's request is in work, and its task; the oldest first."""
         for capability in capabilities:
             for declaration in capability.declarations():
                 if declaration.name in self.events:
@@ -84,7 +85,7 @@ class Dispatcher:
     def cancel_overdue(self) -> None:
         """Answer requests that took longer than `REPLY_SECONDS` with an error. The hub's clock calls it each second."""
         due = perf_counter() - REPLY_SECONDS
-        for task, started in list(self._running.items()):
+        for started, task in list(self._running.values()):
             if started > due:
                 break
             task.cancel("overdue")
@@ -92,7 +93,7 @@ class Dispatcher:
     async def stop(self) -> None:
         """Wait for the requests in work, at most for `REPLY_SECONDS`."""
         if self._running:
-            _, late = await asyncio.wait(self._running, timeout=REPLY_SECONDS)
+            _, late = await asyncio.wait([task for _, task in self._running.values()], timeout=REPLY_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -119,7 +120,7 @@ class Dispatcher:
             return _fail(channel, frame, event, error)
         channel.busy = True
         task = asyncio.get_running_loop().create_task(self._run(channel, frame, event, started, result))
-        self._running[task] = started
+        self._running[channel] = started, task
         return None
 
     async def _run(self, channel: Channel, frame: Frame, event: BoundEvent, started: float, work: Any) -> None:
@@ -130,7 +131,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 — as above
             _fail(channel, frame, event, error)
         finally:
-            self._running.pop(asyncio.current_task(), None)  # type: ignore[arg-type]  # it runs as a task
+            del self._running[channel]
             self.release(channel)
 
     def _finish(self, channel: Channel, frame: Frame, event: BoundEvent, started: float, result: Any) -> None:
