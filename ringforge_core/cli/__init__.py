@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": "ringforge_core.cli.demo:demo",
     "bootstrap": "ringforge_core.cli.bootstrap:bootstrap",
     "keys": "ringforge_core.cli.keys:keys",
+    "audit": "ringforge_core.cli.audit:audit",
     "plugins": "ringforge_core.cli.plugins:plugins",
     "check-config": "ringforge_core.cli.check_config:check_config",
     "asyncapi": "ringforge_core.cli.asyncapi:asyncapi",

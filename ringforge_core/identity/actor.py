@@ -39,3 +39,4 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 HUB = Actor("system", "hub")
+OPERATOR = Actor("operator", "command line")

@@ -56,7 +56,7 @@ class Admission:
         if mode == "reconnect":
             agent = await self._reconnect(holder, credentials.agent_id or "")
         else:
-            agent = await self._register(holder, credentials.agent or AgentClaim())
+            agent = await self._register(holder, credentials.agent or AgentClaim(), address)
         return _session(agent, holder.tenant_id, holder.key_id, method="api_key", address=address)
 
     async def update_profile(
@@ -105,7 +105,7 @@ class Admission:
         proven = await self.store.apply(admit_challenged, ChallengeVisit(challenge, now()))
         return _session(proven.agent, challenge.tenant_id, proven.key_id, method="ed25519", address=address)
 
-    async def _register(self, holder: KeyHolder, claim: AgentClaim) -> AdmittedAgent:
+    async def _register(self, holder: KeyHolder, claim: AgentClaim, address: str | None) -> AdmittedAgent:
         registration = Registration(
             row_id=new_uuid(),
             agent_id=new_agent_id(),
@@ -114,6 +114,7 @@ class Admission:
             key_id=holder.key_id,
             claim=claim,
             at=now(),
+            address=address,
         )
         return await self.store.apply(register_agents, registration)
 

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # its `on_conflict_do_nothing` is valid SQLite as well
 
+from ringforge_core.identity.actor import HUB, OPERATOR, Actor
 from ringforge_core.identity.api_key import CreatedKey, key_row, new_key
 from ringforge_core.identity.ids import new_uuid, now
 from ringforge_core.identity.tables import api_keys, fleets, tenants
@@ -41,26 +42,28 @@ class TenantSetup(msgspec.Struct, frozen=True, kw_only=True):
     fleet_id: str
     admin_key: CreatedKey
     agent_key: CreatedKey
+    actor: Actor
     at: datetime
 
 
 async def bootstrap(store: Store, *, tenant: str = DEFAULT_TENANT) -> Bootstrap:
     """Make the operator's tenant of this name and its fleet, or find them; either way with a new pair of keys."""
-    return await store.apply(_set_up, _setup(tenant))
+    return await store.apply(_set_up, _setup(tenant, OPERATOR))
 
 
 async def first_start(store: Store) -> Bootstrap | None:
     """Bootstrap a hub that has no tenant yet; None on every later start. Of hubs that race, one gets the keys."""
-    return await store.apply(_set_up_first, _setup(DEFAULT_TENANT))
+    return await store.apply(_set_up_first, _setup(DEFAULT_TENANT, HUB))
 
 
-def _setup(handle: str) -> TenantSetup:
+def _setup(handle: str, actor: Actor) -> TenantSetup:
     return TenantSetup(
         handle=handle,
         tenant_id=new_uuid(),
         fleet_id=new_uuid(),
         admin_key=new_key("admin", name="bootstrap"),
         agent_key=new_key("live", name="bootstrap"),
+        actor=actor,
         at=now(),
     )
 
@@ -112,4 +115,11 @@ def _equip(transaction: Transaction, command: TenantSetup, tenant_id: str) -> Bo
     keys = (command.admin_key, command.agent_key)
     transaction.execute(api_keys.insert(), [key_row(tenant_id, key) for key in keys])
     created = tenant_id == command.tenant_id
+    if created:
+        transaction.audit(
+            command.actor.did("tenant.registered", tenant_id, target=("tenant", tenant_id), name=command.handle)
+        )
+    for key in keys:
+        target = ("api_key", key.id)
+        transaction.audit(command.actor.did("api_key.created", tenant_id, target=target, kind=key.kind, prefix=key.prefix))
     return Bootstrap(tenant_id, fleet_id, command.admin_key.key, command.agent_key.key, created)

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import InvalidPayload
-from ringforge_core.identity.actor import Actor
+from ringforge_core.identity.actor import OPERATOR, Actor
 from ringforge_core.identity.api_key import CreatedKey, KeyInfo, RotatedKey, new_key
 from ringforge_core.identity.claim import ShortText
 from ringforge_core.identity.ids import KeyKind, now
@@ -23,7 +23,6 @@ from ringforge_core.ports.store import Once, Store
 GRACE = timedelta(hours=24)
 """How long a key that was replaced still works, so that nobody has to change it everywhere in one moment."""
 LONGEST_GRACE = timedelta(days=30)
-OPERATOR = Actor("operator", "command line")
 
 
 class Keys:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # its `on_conflict_do_nothing` is valid SQLite as well
 
 from ringforge_core.errors import RingforgeError, Unauthenticated
+from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.claim import AgentClaim
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.identity.tables import agents
@@ -34,6 +35,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     claim: AgentClaim
     at: datetime
+    address: str | None = None
 
 
 class Reconnection(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +73,7 @@ def register_agents(transaction: Transaction, commands: Sequence[Registration]) 
         insert(agents).on_conflict_do_nothing(index_elements=["fleet_id", "name"]), sorted(rows, key=_lock_order)
     )
     stored = _find_named(transaction, commands)
+    _tell_of_new(transaction, commands, stored)
     visits = Visits("registration")
     results = [
         visits.admit(stored.get((row["fleet_id"], row["name"]), row), command.at, command.claim, key_id=command.key_id)
@@ -78,6 +81,15 @@ def register_agents(transaction: Transaction, commands: Sequence[Registration]) 
     ]
     visits.write(transaction)
     return results
+
+
+def _tell_of_new(tx: Transaction, commands: Sequence[Registration], stored: Mapping[tuple[str, str | None], Any]) -> None:
+    for command in commands:
+        known = stored.get((command.fleet_id, command.claim.name))
+        if known is None or known["id"] == command.row_id:
+            by = Actor("key", command.key_id, command.address)
+            about = {"name": command.claim.name, "fleet_id": command.fleet_id}
+            tx.audit(by.did("agent.registered", command.tenant_id, target=("agent", command.agent_id), **about))
 
 
 def reconnect_agents(transaction: Transaction, commands: Sequence[Reconnection]) -> list[AdmittedAgent | RingforgeError]:

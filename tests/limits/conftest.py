@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,13 +12,7 @@ from quota_tenants import PLAN, Clock, OpenStore
 from ringforge_core.audit import AuditTrail
 from ringforge_core.limits import LimitsSettings, Plan, Quotas
 from ringforge_core.store import Bookkeeping, SqlStore
-from ringforge_core.testkit.postgres import PostgresServer, postgres_server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with postgres_server() as server:
-        yield server
+from ringforge_core.testkit.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
