@@ -47,8 +47,9 @@ def admit_challenged(tx: Transaction, commands: Sequence[ChallengeVisit]) -> lis
     results: list[ProvenAgent | RingforgeError] = []
     for command in commands:
         row = found.get((command.tenant_id, command.agent_id))
-        expires_at = consumed.pop(command.challenge.row_id, None)
-        if row is None or expires_at is None or expires_at <= command.at or row["registered_via_key_id"] not in good_keys:
+        is_first = command.challenge.row_id in consumed
+        consumed.discard(command.challenge.row_id)
+        if row is None or not is_first or row["registered_via_key_id"] not in good_keys:
             results.append(invalid_challenge())
             continue
         agent = visits.admit(row, command.at)
@@ -60,11 +61,10 @@ def admit_challenged(tx: Transaction, commands: Sequence[ChallengeVisit]) -> lis
     return results
 
 
-def _consume(tx: Transaction, commands: Sequence[ChallengeVisit]) -> dict[str, datetime]:
-    """Delete the challenges; returns when each would have expired. Of two hubs that try, one deletes."""
+def _consume(tx: Transaction, commands: Sequence[ChallengeVisit]) -> set[str]:
+    """Delete the challenges; returns those that were there. Of two hubs that try, one deletes."""
     matched = {command.challenge.row_id for command in commands}
-    used_up = challenges.delete().where(challenges.c.id.in_(matched)).returning(challenges.c.id, challenges.c.expires_at)
-    return {row.id: row.expires_at for row in tx.execute(used_up)}
+    return set(tx.execute(challenges.delete().where(challenges.c.id.in_(matched)).returning(challenges.c.id)).scalars())
 
 
 def _good_keys(tx: Transaction, key_ids: set[str], at: datetime) -> set[str]:
