@@ -172,6 +172,30 @@ async def test_racing_messages_to_a_present_agent_stay_in_each_senders_order(fle
         assert [number for sender, number in received(target) if sender == who] == list(range(40))
 
 
+async def test_an_inbox_is_not_full_of_what_a_present_agent_is_being_given(tmp_path: Path, url: str | None) -> None:
+    async with direct_fleet(tmp_path, store__url=url, capabilities__inbox__capacity=2) as fleet:
+        target, target_id = await fleet.join("target")
+        senders = [(await fleet.join(f"sender-{number}"))[0] for number in range(10)]
+
+        async def talk(who: int) -> set[str]:
+            return {(await send(senders[who], target_id, [who, number]))["status"] for number in range(20)}
+
+        assert "failed" not in set().union(*await asyncio.gather(*(talk(who) for who in range(10))))
+        for who in range(10):
+            await receives(target, [who, 19])
+        assert len(received(target)) == 200
+
+
+async def test_unacknowledged_messages_fill_the_inbox_of_a_present_agent(fleet: Fleet) -> None:
+    sender, _ = await fleet.join("sender")
+    target, target_id = await fleet.join("target")
+    replies = [await send(sender, target_id, number, ack=True) for number in range(21)]
+    assert [reply["status"] for reply in replies] == ["delivered"] * 20 + ["failed"]
+    await receives(target, 19)
+    await target.ok("message:ack", {"message_id": replies[0]["message_id"]})
+    assert (await send(sender, target_id, "room again", ack=True))["status"] == "delivered"
+
+
 async def test_d68_an_expired_message_is_gone_and_its_sender_is_told(hasty_fleet: Fleet) -> None:
     fleet = hasty_fleet
     sender, _ = await fleet.join("sender")

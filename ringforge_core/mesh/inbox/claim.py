@@ -112,7 +112,7 @@ def _ready(
         entries.c.claimed_by.in_(claimers),
     )
     query = (
-        sa.select(entries, letters.c.push, letters.c.ack)
+        sa.select(entries, letters.c.push)
         .join(letters, letters.c.message_id == entries.c.message_id)
         .where(sa.tuple_(*key).in_(addresses), letters.c.expires_at > at, sa.or_(*free))
         .order_by(entries.c.position)

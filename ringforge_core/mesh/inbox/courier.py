@@ -155,6 +155,7 @@ class Courier:
             mailbox.behind = True
             return await asyncio.sleep(RETRY_SECONDS)
         mailbox.held.update(dict.fromkeys(letter.message_id for letter in page))
+        mailbox.loose.difference_update(mailbox.held)
         mailbox.behind = mailbox.behind or len(page) == PAGE
         for place, letter in enumerate(page):
             if not await mailbox.takes_more():
@@ -182,11 +183,15 @@ class Courier:
         self._give_back(mailbox, [message_id])
 
     def _give_back(self, mailbox: Mailbox, message_ids: Sequence[str]) -> None:
-        """End the claims, so that any node can push these; here as soon as the agent has a channel."""
-        if message_ids:
-            for message_id in message_ids:
-                mailbox.let_go(message_id)
-            self._spawn(self._release(Release(mailbox.address, self.claimer, tuple(message_ids))))
+        """These were claimed and are not pushed: by the pump then, and when the agent has left, by any node."""
+        for message_id in message_ids:
+            mailbox.let_go(message_id)
+        mailbox.loose.update(message_ids)
+        if mailbox.members:
+            self._start_pump(mailbox)
+        elif mailbox.loose:
+            self._spawn(self._release(Release(mailbox.address, self.claimer, tuple(mailbox.loose))))
+            mailbox.loose.clear()
 
     async def _release(self, given_back: Release) -> None:
         try:

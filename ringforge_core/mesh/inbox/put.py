@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ringforge_core.identity.ids import now
 from ringforge_core.identity.tables import agents
 from ringforge_core.mesh.inbox.letter import Letter, Parcel
 from ringforge_core.mesh.inbox.tables import entries, letters
@@ -40,10 +41,10 @@ def put(tx: Transaction, parcels: Sequence[Parcel]) -> list[Mapping[str, str]]:
         for address in _addresses(parcel):
             if address not in known:
                 refused[address[2]] = NOT_FOUND
-            elif waiting[address] >= parcel.capacity:
+            elif _waits(parcel, address[2]) and waiting[address] >= parcel.capacity:
                 refused[address[2]] = QUEUE_FULL
             else:
-                waiting[address] += 1
+                waiting[address] += _waits(parcel, address[2])
                 entry_rows.append(_entry_row(parcel, address[2]))
         if len(refused) < len(parcel.recipients):
             letter_rows.append(_letter_row(parcel.letter))
@@ -57,6 +58,11 @@ def put(tx: Transaction, parcels: Sequence[Parcel]) -> list[Mapping[str, str]]:
 def _addresses(parcel: Parcel) -> list[Address]:
     letter = parcel.letter
     return [(letter.tenant_id, letter.fleet_id, agent_id) for agent_id in parcel.recipients]
+
+
+def _waits(parcel: Parcel, agent_id: str) -> bool:
+    """False for what is pushed at once and settled a moment later: a busy agent's inbox is not full of that."""
+    return parcel.letter.ack or agent_id not in parcel.held
 
 
 def _chunks(addresses: Sequence[Address]) -> Iterator[Sequence[Address]]:
@@ -73,7 +79,9 @@ def _lock(tx: Transaction, addresses: Sequence[Address]) -> Iterator[Address]:
 
 def _count(tx: Transaction, addresses: Sequence[Address]) -> Iterator[tuple[Address, int]]:
     key = (entries.c.tenant_id, entries.c.fleet_id, entries.c.agent_id)
-    query = sa.select(*key, sa.func.count().label("waiting")).where(sa.tuple_(*key).in_(addresses)).group_by(*key)
+    is_waiting = sa.or_(entries.c.ack, entries.c.claimed_until.is_(None), entries.c.claimed_until <= now())
+    query = sa.select(*key, sa.func.count().label("waiting")).where(sa.tuple_(*key).in_(addresses), is_waiting)
+    query = query.group_by(*key)
     return (((row.tenant_id, row.fleet_id, row.agent_id), row.waiting) for row in tx.execute(query))
 
 
@@ -86,7 +94,6 @@ def _letter_row(letter: Letter) -> dict[str, Any]:
         "body": bytes(letter.body).decode(),
         "size": len(bytes(letter.body)),
         "receipt_to": letter.receipt_to,
-        "ack": letter.ack,
         "at": letter.at,
         "expires_at": letter.expires_at,
     }
@@ -99,6 +106,7 @@ def _entry_row(parcel: Parcel, agent_id: str) -> dict[str, Any]:
         "fleet_id": parcel.letter.fleet_id,
         "agent_id": agent_id,
         "message_id": parcel.letter.message_id,
+        "ack": parcel.letter.ack,
         "attempts": 1 if held else 0,
         "claimed_by": parcel.claimer if held else None,
         "claimed_until": parcel.held_until if held else None,
