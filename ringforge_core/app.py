@@ -26,7 +26,7 @@ from ringforge_core.http.admin.routes import administration
 from ringforge_core.http.challenge import challenge_handler
 from ringforge_core.http.connect_check import connect_check_handler
 from ringforge_core.http.docs import docs
-from ringforge_core.http.errors import on_error, on_fault, on_http_exception, on_invalid
+from ringforge_core.http.errors import on_error, on_fault, on_http_exception, on_invalid, on_too_deep
 from ringforge_core.http.handshake import handshake_handlers
 from ringforge_core.http.health import health_handlers
 from ringforge_core.http.metrics import metrics_handler
@@ -143,6 +143,7 @@ class Hub:
                 RingforgeError: on_error,
                 ValidationException: on_invalid,
                 HTTPException: on_http_exception,
+                RecursionError: on_too_deep,
                 Exception: on_fault,
             },
             openapi_config=openapi_config(VERSION),

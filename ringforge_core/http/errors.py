@@ -64,6 +64,11 @@ def on_unprocessable(request: Request[Any, Any, Any], error: ValidationException
     return on_invalid(request, error)
 
 
+def on_too_deep(_: Request[Any, Any, Any], error: RecursionError) -> Response[dict[str, Any]]:
+    """JSON that is nested more deeply than it can be read."""
+    return _answer(400, "validation_failed", message="The body is nested too deeply.", fix="Send flatter JSON.")
+
+
 def on_fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Everything else is ours: logged under an id, told without its inside."""
     error_id = secrets.token_hex(8)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from litestar import Router
+from typing import Any
+
+from litestar import Response, Router
 from litestar.di import Provide
 
 from ringforge_core.http.addresses import ClientAddress
@@ -21,6 +23,12 @@ from ringforge_core.limits import Limits, Quotas
 from ringforge_core.ports.store import Store
 
 
+def never_kept(response: Response[Any]) -> Response[Any]:
+    """No cache on the way may keep what only one administrator is to see, least of all a key."""
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
 def administration(
     store: Store, client_address: ClientAddress, limits: Limits, presences: Presences, *, has_squads: bool
 ) -> Router:
@@ -37,4 +45,5 @@ def administration(
             "once": Provide(once_of),
         },
         security=[{ADMIN_KEY: []}],
+        after_request=never_kept,
     )
