@@ -8,7 +8,6 @@ import msgspec
 
 from ringforge_core.errors import Conflict, Unauthenticated
 from ringforge_core.identity.challenge_visits import ChallengeVisit, admit_challenged
-from ringforge_core.identity.challenges import match_challenge
 from ringforge_core.identity.claim import AgentClaim, parse_agent, parse_model
 from ringforge_core.identity.credentials import Credentials
 from ringforge_core.identity.ids import new_agent_id, new_uuid, now
@@ -20,6 +19,7 @@ from ringforge_core.identity.registration import (
     reconnect_agents,
     register_agents,
 )
+from ringforge_core.identity.signatures import PendingChallenges
 from ringforge_core.identity.verified_keys import KeyHolder, VerifiedKeys
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.ports.store import Store
@@ -31,6 +31,7 @@ class Admission:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._keys = VerifiedKeys(store)
+        self._challenges = PendingChallenges(store)
 
     async def check_key(self, api_key: str) -> KeyHolder:
         """Verify a key for agents; raises `Unauthenticated`: `invalid_api_key`, or `wrong_key_type` for an admin key."""
@@ -101,7 +102,7 @@ class Admission:
         return await self.check_key(credentials.api_key)
 
     async def _prove(self, credentials: Credentials, address: str | None) -> AgentSession:
-        challenge = await match_challenge(self.store, credentials.agent_id or "", credentials.challenge_response or b"")
+        challenge = await self._challenges.match(credentials.agent_id or "", credentials.challenge_response or b"")
         proven = await self.store.apply(admit_challenged, ChallengeVisit(challenge, now()))
         return _session(proven.agent, challenge.tenant_id, proven.key_id, method="ed25519", address=address)
 

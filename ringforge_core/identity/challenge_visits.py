@@ -9,9 +9,9 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import RingforgeError
-from ringforge_core.identity.challenges import MatchedChallenge, invalid_challenge
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.identity.registration import AdmittedAgent, Visits, find_by_agent_id
+from ringforge_core.identity.signatures import MatchedChallenge, invalid_challenge
 from ringforge_core.identity.tables import api_keys, challenges, tenants
 from ringforge_core.ports.store import Transaction
 

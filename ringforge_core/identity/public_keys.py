@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from ringforge_core.errors import RingforgeError, Unauthenticated
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_rows import is_agent, no_such_agent
-from ringforge_core.identity.challenges import is_signed
 from ringforge_core.identity.ids import now
 from ringforge_core.identity.repeatable import apply_once
+from ringforge_core.identity.signatures import is_signed
 from ringforge_core.identity.tables import agents, challenges, tenants
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.ports.store import Once, Store, Transaction

@@ -225,6 +225,22 @@ async def test_d28_d110_of_fifty_that_race_on_two_hubs_one_gets_in(two_hubs: tup
         assert {type(result) for result in results} == {AgentSession, Unauthenticated}
 
 
+async def test_many_who_come_back_at_once_each_get_their_own_session(
+    store: Store, admission: Admission, acme: Bootstrap
+) -> None:
+    crowd = await asyncio.gather(*(register(admission, acme.agent_key, f"agent {number}") for number in range(600)))
+    responses = await asyncio.gather(*(agent.response(store) for agent in crowd))
+    forged = [b"f" * 64 if number % 3 == 0 else response for number, response in enumerate(responses)]
+    attempts = (agent.connect(admission, response) for agent, response in zip(crowd, forged, strict=True))
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    for number, (agent, result) in enumerate(zip(crowd, results, strict=True)):
+        if number % 3 == 0:
+            assert isinstance(result, Unauthenticated)
+        else:
+            assert isinstance(result, AgentSession)
+            assert (result.agent_id, result.name) == (agent.agent_id, f"agent {number}")
+
+
 async def test_d28_of_fifty_that_race_on_one_hub_one_gets_in(store: Store, admission: Admission, scout: KeyedAgent) -> None:
     response = await scout.response(store)
     attempts = [scout.connect(admission, response) for _ in range(50)]
