@@ -142,7 +142,7 @@ def read_squads(connection: sa.Connection, tenant_id: str, fleet_id: str) -> lis
 
 def squads_of_agents(connection: sa.Connection, tenant_id: str, fleet_id: str) -> dict[str, str]:
     """The squad_id of each agent of the fleet that is in an active squad, the last one that it joined."""
-    rows = connection.execute(_in_squads(tenant_id).where(group_members.c.fleet_id == fleet_id))
+    rows = connection.execute(_in_squads(tenant_id).where(groups.c.fleet_id == fleet_id))
     return {row.agent_id: row.group_row_id for row in rows}
 
 
@@ -226,7 +226,7 @@ def _in_squads(tenant_id: str) -> sa.Select[Any]:
     return (
         of_fleet([tenant_id])
         .join(groups, groups.c.id == group_members.c.group_row_id)
-        .where(groups.c.type == "squad", groups.c.status == "active")
+        .where(groups.c.tenant_id == tenant_id, groups.c.type == "squad", groups.c.status == "active")
     )
 
 

@@ -10,7 +10,7 @@ from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.ids import now
 from ringforge_core.mesh.groups import announcements, conversation, membership
 from ringforge_core.mesh.groups.arrival import Arrival, welcome_agents
-from ringforge_core.mesh.groups.conversation import Post, letter_of, post_messages
+from ringforge_core.mesh.groups.conversation import Post, letter_of, post_messages, read_addressed
 from ringforge_core.mesh.groups.creation import Creation, create_groups
 from ringforge_core.mesh.groups.messages import (
     RESULT_BYTES,
@@ -41,7 +41,7 @@ from ringforge_core.mesh.groups.messages import (
     check_size,
     parse_rules,
 )
-from ringforge_core.mesh.groups.queries import read_group, read_groups, read_groups_of_agent, read_members
+from ringforge_core.mesh.groups.queries import read_groups, read_groups_of_agent, read_members
 from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.sweeper import GroupSweeper
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of
@@ -124,7 +124,7 @@ class GroupsCapability(Capability[GroupsSettings]):
         """Write to the members, yourself included; those who are away get it when they join."""
         agent = call.agent
         group = await self.hub.store.read(
-            lambda connection: read_group(connection, agent.tenant_id, agent.fleet_id, request.group_id)
+            lambda connection: read_addressed(connection, agent.tenant_id, agent.fleet_id, request.group_id)
         )
         if group is None:
             raise membership.no_such_group()

@@ -154,16 +154,22 @@ def of_fleet(tenant_ids: Iterable[str]) -> sa.Select[Any]:
     """Memberships, who is longest in the group first. An agent that was moved to another fleet is no member any more."""
     return (
         sa.select(group_members)
-        .join(
-            agents,
-            sa.and_(
-                agents.c.tenant_id == group_members.c.tenant_id,
-                agents.c.agent_id == group_members.c.agent_id,
-                agents.c.fleet_id == group_members.c.fleet_id,
-            ),
-        )
-        .where(group_members.c.tenant_id.in_(set(tenant_ids)))
+        .where(group_members.c.tenant_id.in_(set(tenant_ids)), is_of_its_fleet())
         .order_by(group_members.c.joined_at, group_members.c.agent_id)
+    )
+
+
+def is_of_its_fleet() -> sa.ColumnElement[bool]:
+    """Whether a membership's agent is there. No join: SQLite would begin with all agents of the tenant."""
+    return (
+        sa.select(agents.c.agent_id)
+        .where(
+            agents.c.tenant_id == group_members.c.tenant_id,
+            agents.c.agent_id == group_members.c.agent_id,
+            agents.c.fleet_id == group_members.c.fleet_id,
+        )
+        .correlate(group_members)
+        .exists()
     )
 
 

@@ -17,9 +17,9 @@ from msgspec import UNSET
 from ringforge_core.errors import Refused
 from ringforge_core.identity.ids import iso, new_id, now
 from ringforge_core.identity.lookup import select_in
-from ringforge_core.mesh.groups.group import Group
+from ringforge_core.mesh.groups.changes import of_fleet
 from ringforge_core.mesh.groups.membership import group_dissolved, not_member
-from ringforge_core.mesh.groups.messages import MESSAGE_BYTES, GroupMessage, GroupMessageSent, Sender, check_size
+from ringforge_core.mesh.groups.messages import MESSAGE_BYTES, GroupMessage, GroupMessageSent, GroupType, Sender, check_size
 from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.tables import group_members, groups
 from ringforge_core.mesh.inbox import Letter, Parcel, put
@@ -31,15 +31,38 @@ TOPIC = "group_messages"
 URGENT = ("high", "critical")
 
 
+class Addressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A group that is written to; `row_id` is its UUID."""
+
+    row_id: str
+    group_id: str
+    type: GroupType
+    members: tuple[str, ...]
+
+
 class Post(msgspec.Struct, frozen=True):
     """A message on its way to the members of a group."""
 
-    group: Group
+    group: Addressed
     sender_id: str
     parcel: Parcel
 
 
-def letter_of(agent: AgentSession, group: Group, message: Any, settings: GroupsSettings) -> Letter:
+def read_addressed(connection: sa.Connection, tenant_id: str, fleet_id: str, group_id: str) -> Addressed | None:
+    """The group with its members, who is longest in it first; None when the fleet has no such group."""
+    of_group = (groups.c.tenant_id == tenant_id, groups.c.fleet_id == fleet_id, groups.c.group_id == group_id)
+    with_members = of_fleet([tenant_id]).join(groups, groups.c.id == group_members.c.group_row_id).where(*of_group)
+    query = with_members.with_only_columns(groups.c.id, groups.c.type, group_members.c.agent_id)
+    rows = connection.execute(query).all()
+    if not rows:  # nobody is in it, or it is not there
+        rows = connection.execute(sa.select(groups.c.id, groups.c.type, sa.null().label("agent_id")).where(*of_group)).all()
+    if not rows:
+        return None
+    members = tuple(row.agent_id for row in rows if row.agent_id is not None)
+    return Addressed(row_id=rows[0].id, group_id=group_id, type=rows[0].type, members=members)
+
+
+def letter_of(agent: AgentSession, group: Addressed, message: Any, settings: GroupsSettings) -> Letter:
     """Raises `LimitReached` for a message of more than 100 KB."""
     check_size("message", message, MESSAGE_BYTES)
     message_id, at = new_id("msg"), now()
@@ -53,8 +76,8 @@ def letter_of(agent: AgentSession, group: Group, message: Any, settings: GroupsS
     urgent = isinstance(message, dict) and message.get("priority") in URGENT
     waits = settings.urgent_expires_seconds if urgent else settings.expires_seconds
     return Letter(
-        tenant_id=group.tenant_id,
-        fleet_id=group.fleet_id,
+        tenant_id=agent.tenant_id,
+        fleet_id=agent.fleet_id,
         message_id=message_id,
         push=GroupMessage.wire,
         body=msgspec.Raw(encode_message(push)),
@@ -66,7 +89,7 @@ def letter_of(agent: AgentSession, group: Group, message: Any, settings: GroupsS
 def post_messages(tx: Transaction, posts: Sequence[Post]) -> list[GroupMessageSent | Refused]:
     """Queue the letters whose senders still may write."""
     statuses = _statuses_where_member(tx, posts)
-    refusals = [_refusal(statuses.get((post.group.id, post.sender_id))) for post in posts]
+    refusals = [_refusal(statuses.get((post.group.row_id, post.sender_id))) for post in posts]
     accepted = [post for post, refusal in zip(posts, refusals, strict=True) if refusal is None]
     unreached = iter(put(tx, [post.parcel for post in accepted]))
     for post in accepted:
@@ -86,22 +109,23 @@ def _refusal(status: str | None) -> Refused | None:
 
 def _statuses_where_member(tx: Transaction, posts: Sequence[Post]) -> dict[tuple[str, str], str]:
     """The status of each group that one of the senders is a member of, by row id and agent id."""
+    letters = [post.parcel.letter for post in posts]
     query = (
-        sa.select(groups.c.id, group_members.c.agent_id, groups.c.status)
-        .join(group_members, group_members.c.group_row_id == groups.c.id)
+        of_fleet({letter.tenant_id for letter in letters})
+        .join(groups, groups.c.id == group_members.c.group_row_id)
         .where(
-            groups.c.tenant_id.in_({post.group.tenant_id for post in posts}),
-            groups.c.fleet_id.in_({post.group.fleet_id for post in posts}),
+            groups.c.fleet_id.in_({letter.fleet_id for letter in letters}),
             group_members.c.agent_id.in_({post.sender_id for post in posts}),
         )
+        .with_only_columns(groups.c.id, group_members.c.agent_id, groups.c.status)
     )
-    rows = select_in(tx, query, groups.c.id, {post.group.id for post in posts})
+    rows = select_in(tx, query, groups.c.id, {post.group.row_id for post in posts})
     return {(row["id"], row["agent_id"]): row["status"] for row in rows}
 
 
 def _keep_alive(tx: Transaction, posts: Sequence[Post]) -> None:
     """A message begins the idle time of a pod again; nothing else asks when a group was last active."""
-    pods = {post.group.id: post.parcel.letter.at for post in posts if post.group.type == "pod"}
+    pods = {post.group.row_id: post.parcel.letter.at for post in posts if post.group.type == "pod"}
     if pods:
         tx.execute(_TOUCH, [{"of_group": row_id, "at": at} for row_id, at in sorted(pods.items())])
 

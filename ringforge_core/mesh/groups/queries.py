@@ -12,7 +12,7 @@ from msgspec import UNSET
 from ringforge_core.identity.ids import iso
 from ringforge_core.identity.paging import next_cursor, page_of
 from ringforge_core.mesh.groups.changes import group_of, membership_of, of_fleet
-from ringforge_core.mesh.groups.group import Group, Membership
+from ringforge_core.mesh.groups.group import Membership
 from ringforge_core.mesh.groups.messages import GroupFields, GroupList, ListGroups, ListMyGroups, MemberFields, Members
 from ringforge_core.mesh.groups.tables import group_members, groups
 from ringforge_core.mesh.past import REPLY_BYTES
@@ -43,21 +43,12 @@ def read_groups_of_agent(
 
 def read_members(connection: sa.Connection, tenant_id: str, fleet_id: str, group_id: str) -> Members | None:
     """None when the fleet has no such group."""
-    group = read_group(connection, tenant_id, fleet_id, group_id)
-    if group is None:
+    of_group = _groups(tenant_id, fleet_id).where(groups.c.group_id == group_id)
+    row_id = connection.execute(of_group.with_only_columns(groups.c.id)).scalar()
+    if row_id is None:
         return None
-    members = group.members.values()
+    members = memberships(connection, tenant_id, [row_id]).get(row_id, {}).values()
     return Members(members=[MemberFields(each.agent_id, each.role, iso(each.joined_at)) for each in members])
-
-
-def read_group(connection: sa.Connection, tenant_id: str, fleet_id: str, group_id: str) -> Group | None:
-    """One group with its members."""
-    row = connection.execute(_groups(tenant_id, fleet_id).where(groups.c.group_id == group_id)).mappings().one_or_none()
-    if row is None:
-        return None
-    group = group_of(row)
-    group.members = memberships(connection, tenant_id, [group.id]).get(group.id, {})
-    return group
 
 
 def memberships(connection: sa.Connection, tenant_id: str, row_ids: Sequence[str]) -> dict[str, dict[str, Membership]]:

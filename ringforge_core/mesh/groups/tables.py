@@ -57,7 +57,8 @@ group_members = sa.Table(
         ["tenant_id", "fleet_id", "group_row_id"], ["groups.tenant_id", "groups.fleet_id", "groups.id"], ondelete="CASCADE"
     ),
     sa.ForeignKeyConstraint(["tenant_id", "agent_id"], ["agents.tenant_id", "agents.agent_id"], ondelete="CASCADE"),
-    sa.Index(None, "tenant_id", "agent_id"),
+    # The agent first: else the planner walks through all of a tenant's members to find those of a few groups.
+    sa.Index(None, "agent_id", "tenant_id"),
 )
 
 group_departures = sa.Table(
@@ -69,6 +70,6 @@ group_departures = sa.Table(
     sa.Column("fleet_id", sa.Text, nullable=False),
     sa.Column("left_at", Instant, nullable=False),
     sa.ForeignKeyConstraint(["tenant_id", "agent_id"], ["agents.tenant_id", "agents.agent_id"], ondelete="CASCADE"),
-    sa.Index(None, "tenant_id", "agent_id"),
+    sa.Index(None, "agent_id", "tenant_id"),
     comment="who left a group with auto_join, or was taken out of it: joining the hub does not bring these back in",
 )

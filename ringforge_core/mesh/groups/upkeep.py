@@ -12,8 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.identity.actor import HUB
-from ringforge_core.identity.tables import agents
-from ringforge_core.mesh.groups.changes import GroupChanges
+from ringforge_core.mesh.groups.changes import GroupChanges, is_of_its_fleet
 from ringforge_core.mesh.groups.membership import end, settle_ownership
 from ringforge_core.mesh.groups.tables import IS_ACTIVE, IS_ACTIVE_POD, group_members, groups
 from ringforge_core.ports.store import Transaction
@@ -89,15 +88,7 @@ def _members() -> sa.Select[tuple[str]]:
     """The members of the group that the outer query looks at."""
     return (
         sa.select(group_members.c.agent_id)
-        .join(
-            agents,
-            sa.and_(
-                agents.c.tenant_id == group_members.c.tenant_id,
-                agents.c.agent_id == group_members.c.agent_id,
-                agents.c.fleet_id == group_members.c.fleet_id,
-            ),
-        )
-        .where(group_members.c.group_row_id == groups.c.id)
+        .where(group_members.c.group_row_id == groups.c.id, is_of_its_fleet())
         .correlate(groups)
     )
 

@@ -68,7 +68,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id", "agent_id"], ["agents.tenant_id", "agents.agent_id"], ondelete="CASCADE"),
     )
-    op.create_index("ix_group_members_tenant_id_agent_id", "group_members", ["tenant_id", "agent_id"])
+    op.create_index("ix_group_members_agent_id_tenant_id", "group_members", ["agent_id", "tenant_id"])
     op.create_table(
         "group_departures",
         sa.Column("group_row_id", sa.Text, sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
@@ -79,7 +79,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id", "agent_id"], ["agents.tenant_id", "agents.agent_id"], ondelete="CASCADE"),
         comment="who left a group with auto_join, or was taken out of it: joining the hub does not bring these back in",
     )
-    op.create_index("ix_group_departures_tenant_id_agent_id", "group_departures", ["tenant_id", "agent_id"])
+    op.create_index("ix_group_departures_agent_id_tenant_id", "group_departures", ["agent_id", "tenant_id"])
 
 
 def downgrade() -> None:
