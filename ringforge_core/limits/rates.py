@@ -80,5 +80,5 @@ class RateLimiter:
         free_at = self._limiter.get_window_stats(item, *key).reset_time
         return LimitReached(
             f"At most {item}.", reason="rate_limited", fix="Wait for retry_after_ms, then go on more slowly.",
-            retry_after_ms=max(1, math.ceil((free_at - time.time()) * 1000)),
+            retry_after_ms=max(0, math.ceil((free_at - time.time()) * 1000)) + 1,  # a moment past, or it is still full
         )  # fmt: skip
