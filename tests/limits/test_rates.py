@@ -75,11 +75,10 @@ def test_a_burst_is_bounded_within_its_rate(clock: Clock) -> None:
     limiter = RateLimiter()
     rate = "600/minute; 60/second"
     assert passed(limiter, rate, 100, "ag_1") == 60
-    total = 60
-    for _ in range(58):
+    for _ in range(50):
         clock.now += 1
-        total += passed(limiter, rate, 100, "ag_1")
-    assert total == 600
+        assert passed(limiter, rate, 100, "ag_1") <= 60
+    assert passed(limiter, rate, 100, "ag_1") == 0, "600 have passed in this minute"
 
 
 def test_a_peek_counts_nothing(clock: Clock) -> None:
