@@ -23,6 +23,7 @@ EXIT_CONFIGURATION = 78
 COMMANDS = {
     "serve": "ringforge_core.cli.serve:serve",
     "demo": "ringforge_core.cli.demo:demo",
+    "agent": "ringforge_core.cli.agent:agent",
     "bootstrap": "ringforge_core.cli.bootstrap:bootstrap",
     "keys": "ringforge_core.cli.keys:keys",
     "audit": "ringforge_core.cli.audit:audit",
@@ -38,6 +39,7 @@ Start here:
   ringforge serve                    run a hub; its first start shows the keys
   ringforge bootstrap --json         a pair of keys for a script
   ringforge keys create --name bot   one more key for agents
+  ringforge agent login              be an agent in this shell
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 78 wrong configuration or plugin.
 RINGFORGE_DEBUG=1 shows the traceback of an error.

@@ -111,6 +111,11 @@ class MessageStream(Reader[Message]):
         self._waiting: deque[Message] = deque()
         siblings[self] = None
 
+    @property
+    def waiting(self) -> int:
+        """Messages that have come and are not read yet."""
+        return len(self._waiting)
+
     def offer(self, message: Message) -> bool:
         """False when it is unwanted, or when there is no room for it."""
         if not self.wants(message):
