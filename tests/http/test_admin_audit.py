@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from admin_client import Admin
 from admin_routes import Belongings, routes
 
 from ringforge_core.testkit.hub import TestHub
+
+pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)  # no query here is a new one
 
 DEEDS = {
     "tenants_change": "tenant.updated",

@@ -10,6 +10,8 @@ from admin_client import Admin
 
 from ringforge_core.testkit.hub import TestHub
 
+pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)  # no query here is a new one
+
 
 @pytest.mark.parametrize(
     ("method", "path", "content", "status", "code"),
