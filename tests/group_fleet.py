@@ -89,3 +89,11 @@ async def enter(client: PhoenixClient, payload: dict[str, Any] | None = None) ->
     joined = await client.join(payload or {})
     await client.expect_push("presence:roster")
     return GroupAgent(client, joined)
+
+
+async def settled(*agents: GroupAgent) -> None:
+    """Everything that was pushed before has come: what is sent to the whole fleet comes in order."""
+    marker = (await agents[0].ok("create", name="settled"))["group_id"]
+    await agents[0].ok("dissolve", group_id=marker)
+    for agent in agents:
+        await agent.told("dissolved", group_id=marker)

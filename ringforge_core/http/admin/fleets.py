@@ -19,7 +19,7 @@ from ringforge_core.http.admin.texts import Description, Name
 from ringforge_core.identity import fleets
 from ringforge_core.identity.agents import AgentInfo, list_agents, move_agent
 from ringforge_core.identity.fleets import CountedFleet, Fleet
-from ringforge_core.mesh.groups.administration import SquadOverview, read_squads, squads_of_agents
+from ringforge_core.mesh.groups.squads import SquadOverview, read_squads, squads_of_agents
 
 
 class FleetList(msgspec.Struct):

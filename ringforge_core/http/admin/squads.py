@@ -12,7 +12,8 @@ from ringforge_core.http.admin.call import Call, Id, Repeatable
 from ringforge_core.http.admin.fleets import Placement
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.http.admin.texts import Capabilities, Name
-from ringforge_core.mesh.groups.administration import Squad, assign_agent, create_squad, remove_agent
+from ringforge_core.mesh.groups.administration import assign_agent, create_squad, remove_agent
+from ringforge_core.mesh.groups.squads import Squad
 
 
 class CreateSquad(msgspec.Struct):

@@ -1,9 +1,11 @@
 """Groups: squads, pods and channels that the agents of a fleet make for themselves.
 
-    messages.py            the events' requests and replies, and the pushes
+    messages.py, pushes.py what agents send, get and are told
+    rules.py               what bounds groups
     settings.py            the table [capabilities.groups]
     tables.py, migrations  groups, their members, and who left a group that takes everybody in
     group.py               a group with its members
+    rows.py                both as they lie in the tables
     changes.py             the groups that a batch of commands touches: read, changed and written at once
     fleet_agents.py        which agents belong to a fleet, and which of them are here
     creation.py            making groups
@@ -14,7 +16,8 @@
     upkeep.py, sweeper.py  idle pods, groups without an owner, old groups
     announcements.py       what the fleet is told
     queries.py             reading
-    administration.py      the same groups for whoever administers the tenant
+    administration.py      squads for whoever administers the tenant
+    squads.py              what they see of them
     capability.py          the rules, as agents meet them
 
 `group_members` alone says who is in a group: there is no second place that could disagree. A membership outlives

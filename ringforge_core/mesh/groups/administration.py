@@ -1,4 +1,4 @@
-"""What administration does with squads and reads of them; the rules are those of the agents' own groups.
+"""What administration does with squads; the rules are those of the agents' own groups.
 
 The writes raise `NotFound` for what is not there or another tenant's (`fleet_not_found`, `squad_not_found`,
 `agent_not_found`, `not_member`), `Conflict` `name_taken` or `group_dissolved`, `LimitReached` `group_full`, and
@@ -22,30 +22,18 @@ from ringforge_core.identity.ids import now
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.identity.repeatable import apply_once
 from ringforge_core.identity.tables import fleets
-from ringforge_core.mesh.groups.changes import GroupChanges, decide_each, group_of, of_fleet
+from ringforge_core.mesh.groups.changes import GroupChanges, decide_each
 from ringforge_core.mesh.groups.creation import Creation, make_groups
 from ringforge_core.mesh.groups.fleet_agents import fleets_of_agents
 from ringforge_core.mesh.groups.group import Group
 from ringforge_core.mesh.groups.membership import group_dissolved, put_in, take_out
-from ringforge_core.mesh.groups.messages import GroupType, Role, Status, parse_rules
-from ringforge_core.mesh.groups.queries import memberships
-from ringforge_core.mesh.groups.tables import group_members, groups
+from ringforge_core.mesh.groups.rules import parse_rules
+from ringforge_core.mesh.groups.squads import Squad, in_squads, squad_fields
+from ringforge_core.mesh.groups.tables import group_members
 from ringforge_core.ports.store import AuditEntry, Once, Store, Transaction
 
 Homes = dict[tuple[str, str], str]
 """The fleet of each agent, by tenant and agent."""
-
-
-class Squad(msgspec.Struct, frozen=True, kw_only=True):
-    """A squad as administration sees it: `id` is the squad_id, `group_id` what agents know it by."""
-
-    id: str
-    group_id: str
-    name: str
-    type: GroupType
-    fleet_id: str
-    capabilities: list[str]
-    status: Status
 
 
 class SquadAssignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,18 +42,6 @@ class SquadAssignment(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str
     fleet_id: str
     squad_id: str | None
-
-
-class SquadMember(msgspec.Struct, frozen=True, kw_only=True):
-    agent_id: str
-    role: Role
-
-
-class SquadOverview(Squad, frozen=True, kw_only=True):
-    """A squad with its members, who is longest in it first."""
-
-    agents: list[SquadMember]
-    member_count: int
 
 
 class _Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,28 +100,6 @@ async def remove_agent(
     return await apply_once(store, _remove, change, SquadAssignment, once=once)
 
 
-def read_squads(connection: sa.Connection, tenant_id: str, fleet_id: str) -> list[SquadOverview]:
-    """The fleet's active squads, newest first; for `Store.read`."""
-    query = sa.select(groups).where(
-        groups.c.tenant_id == tenant_id,
-        groups.c.fleet_id == fleet_id,
-        groups.c.type == "squad",
-        groups.c.status == "active",
-    )
-    found = connection.execute(query.order_by(groups.c.inserted_at.desc(), groups.c.id)).mappings()
-    squads = [group_of(row) for row in found]
-    members = memberships(connection, tenant_id, [squad.id for squad in squads])
-    for squad in squads:
-        squad.members = members.get(squad.id, {})
-    return [_overview(squad) for squad in squads]
-
-
-def squads_of_agents(connection: sa.Connection, tenant_id: str, fleet_id: str) -> dict[str, str]:
-    """The squad_id of each agent of the fleet that is in an active squad, the last one that it joined."""
-    rows = connection.execute(_in_squads(tenant_id).where(groups.c.fleet_id == fleet_id))
-    return {row.agent_id: row.group_row_id for row in rows}
-
-
 def _create(tx: Transaction, commands: Sequence[Creation]) -> list[Squad | Refused]:
     query = sa.select(fleets.c.tenant_id, fleets.c.id).where(fleets.c.tenant_id.in_({each.tenant_id for each in commands}))
     rows = select_in(tx, query, fleets.c.id, {each.fleet_id for each in commands})
@@ -154,7 +108,7 @@ def _create(tx: Transaction, commands: Sequence[Creation]) -> list[Squad | Refus
     results: list[Squad | Refused] = []
     for command in commands:
         group = next(made) if (command.tenant_id, command.fleet_id) in known else _no_such_fleet()
-        results.append(Squad(**_fields(group)) if isinstance(group, Group) else group)
+        results.append(Squad(**squad_fields(group)) if isinstance(group, Group) else group)
     return results
 
 
@@ -216,18 +170,9 @@ def _squad(changes: GroupChanges, homes: Homes, command: _Change) -> Group:
 
 
 def _assignment(tx: Transaction, command: _Change, homes: Homes) -> SquadAssignment:
-    rows = tx.execute(_in_squads(command.tenant_id).where(group_members.c.agent_id == command.agent_id)).all()
+    rows = tx.execute(in_squads(command.tenant_id).where(group_members.c.agent_id == command.agent_id)).all()
     fleet_id = homes[command.tenant_id, command.agent_id]
     return SquadAssignment(agent_id=command.agent_id, fleet_id=fleet_id, squad_id=rows[-1].group_row_id if rows else None)
-
-
-def _in_squads(tenant_id: str) -> sa.Select[Any]:
-    """Memberships in active squads, the last one that an agent joined last."""
-    return (
-        of_fleet([tenant_id])
-        .join(groups, groups.c.id == group_members.c.group_row_id)
-        .where(groups.c.tenant_id == tenant_id, groups.c.type == "squad", groups.c.status == "active")
-    )
 
 
 def _deed(command: _Change, squad: Group, action: str) -> AuditEntry:
@@ -237,20 +182,3 @@ def _deed(command: _Change, squad: Group, action: str) -> AuditEntry:
 
 def _no_such_fleet() -> NotFound:
     return NotFound("The tenant has no such fleet.", reason="fleet_not_found", field="fleet_id")
-
-
-def _fields(group: Group) -> dict[str, Any]:
-    return {
-        "id": group.id,
-        "group_id": group.group_id,
-        "name": group.name,
-        "type": group.type,
-        "fleet_id": group.fleet_id,
-        "capabilities": msgspec.json.decode(group.capabilities),
-        "status": group.status,
-    }
-
-
-def _overview(squad: Group) -> SquadOverview:
-    members = [SquadMember(agent_id=each.agent_id, role=each.role) for each in squad.members.values()]
-    return SquadOverview(**_fields(squad), agents=members, member_count=len(members))

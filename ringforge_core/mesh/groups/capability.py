@@ -13,17 +13,12 @@ from ringforge_core.mesh.groups.arrival import Arrival, welcome_agents
 from ringforge_core.mesh.groups.conversation import Post, letter_of, post_messages, read_addressed
 from ringforge_core.mesh.groups.creation import Creation, create_groups
 from ringforge_core.mesh.groups.messages import (
-    RESULT_BYTES,
-    Created,
     CreateGroup,
-    Dissolved,
     DissolvedGroup,
     DissolveGroup,
     GroupList,
-    GroupMessage,
     GroupMessageSent,
     GroupReply,
-    Invited,
     JoinedGroup,
     JoinGroup,
     LeaveGroup,
@@ -31,17 +26,22 @@ from ringforge_core.mesh.groups.messages import (
     ListGroups,
     ListMembers,
     ListMyGroups,
-    MemberJoined,
-    MemberLeft,
     Members,
-    RoleChanged,
     RoleSet,
     SendGroupMessage,
     SetRole,
-    check_size,
-    parse_rules,
+)
+from ringforge_core.mesh.groups.pushes import (
+    Created,
+    Dissolved,
+    GroupMessage,
+    Invited,
+    MemberJoined,
+    MemberLeft,
+    RoleChanged,
 )
 from ringforge_core.mesh.groups.queries import read_groups, read_groups_of_agent, read_members
+from ringforge_core.mesh.groups.rules import RESULT_BYTES, check_size, parse_rules
 from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.sweeper import GroupSweeper
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of

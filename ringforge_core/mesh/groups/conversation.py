@@ -17,9 +17,11 @@ from msgspec import UNSET
 from ringforge_core.errors import Refused
 from ringforge_core.identity.ids import iso, new_id, now
 from ringforge_core.identity.lookup import select_in
-from ringforge_core.mesh.groups.changes import of_fleet
 from ringforge_core.mesh.groups.membership import group_dissolved, not_member
-from ringforge_core.mesh.groups.messages import MESSAGE_BYTES, GroupMessage, GroupMessageSent, GroupType, Sender, check_size
+from ringforge_core.mesh.groups.messages import GroupMessageSent, GroupType
+from ringforge_core.mesh.groups.pushes import GroupMessage, Sender
+from ringforge_core.mesh.groups.rows import of_fleet
+from ringforge_core.mesh.groups.rules import MESSAGE_BYTES, check_size
 from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.tables import group_members, groups
 from ringforge_core.mesh.inbox import Letter, Parcel, put

@@ -16,10 +16,13 @@ from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.ids import new_uuid
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.mesh.groups.announcements import announcement
-from ringforge_core.mesh.groups.changes import decide_each, member_row
+from ringforge_core.mesh.groups.changes import decide_each
 from ringforge_core.mesh.groups.fleet_agents import agents_present, fleets_of_agents
 from ringforge_core.mesh.groups.group import Group, Membership, new_group_id
-from ringforge_core.mesh.groups.messages import GROUPS_AT_MOST, Created, GroupReply, GroupRules, GroupType, Invited
+from ringforge_core.mesh.groups.messages import GroupReply, GroupType
+from ringforge_core.mesh.groups.pushes import Created, Invited
+from ringforge_core.mesh.groups.rows import member_row
+from ringforge_core.mesh.groups.rules import GROUPS_AT_MOST, GroupRules
 from ringforge_core.mesh.groups.tables import IS_ACTIVE, group_members, groups
 from ringforge_core.plugin import encode_payload
 from ringforge_core.ports.event_bus import Audience

@@ -19,17 +19,8 @@ from ringforge_core.identity.actor import HUB, Actor
 from ringforge_core.mesh.groups.announcements import announcement
 from ringforge_core.mesh.groups.changes import GroupChanges, decide_each
 from ringforge_core.mesh.groups.group import Group, Membership
-from ringforge_core.mesh.groups.messages import (
-    Dissolved,
-    DissolvedGroup,
-    JoinedGroup,
-    LeftGroup,
-    MemberJoined,
-    MemberLeft,
-    Role,
-    RoleChanged,
-    RoleSet,
-)
+from ringforge_core.mesh.groups.messages import DissolvedGroup, JoinedGroup, LeftGroup, Role, RoleSet
+from ringforge_core.mesh.groups.pushes import Dissolved, MemberJoined, MemberLeft, RoleChanged
 from ringforge_core.plugin import encode_payload
 from ringforge_core.ports.store import Transaction
 

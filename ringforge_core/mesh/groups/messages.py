@@ -7,21 +7,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ringforge_core.errors import InvalidPayload, LimitReached
 from ringforge_core.mesh.fields import STORABLE
-from ringforge_core.plugin import Push, Reason, Reply, Request
+from ringforge_core.mesh.groups.rules import MEMBERS_AT_MOST
+from ringforge_core.plugin import Reason, Reply, Request
 
 GroupType = Literal["squad", "pod", "channel"]
 Status = Literal["active", "dissolved"]
 Role = Literal["owner", "admin", "member"]
-
-MEMBERS_AT_MOST = 1_000
-"""Members of any group; `settings.max_members` may ask for fewer."""
-GROUPS_AT_MOST = 5_000
-"""Active groups of one fleet."""
-SETTINGS_BYTES = 16_384
-MESSAGE_BYTES = 100_000
-RESULT_BYTES = 100_000
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=STORABLE)]
 GroupId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
@@ -29,34 +21,6 @@ AgentId = Annotated[str, Meta(max_length=100, pattern=STORABLE)]
 Capabilities = Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(max_length=64)]
 Limit = Annotated[int, Meta(ge=1, le=500)]
 Cursor = Annotated[str, Meta(max_length=200)]
-
-
-class GroupRules(msgspec.Struct):
-    """The settings that the hub acts on. With `auto_join`, whoever joins the hub is a member, unless it left the group."""
-
-    max_members: Annotated[int, Meta(ge=1, le=MEMBERS_AT_MOST)] = MEMBERS_AT_MOST
-    auto_join: bool = False
-
-
-def parse_rules(settings: dict[str, Any]) -> GroupRules:
-    """Raises `InvalidPayload` for a wrong value, `LimitReached` for settings of more than 16 KB; other keys are free."""
-    check_size("settings", settings, SETTINGS_BYTES)
-    given = {name: value for name, value in settings.items() if value is not None}
-    try:
-        return msgspec.convert(given, GroupRules)
-    except msgspec.ValidationError as error:
-        raise InvalidPayload(f"settings: {error}.", field="settings") from None
-
-
-def check_size(field: str, value: Any, limit: int) -> None:
-    """Raises `LimitReached` when the value is larger as JSON than `limit` bytes."""
-    if len(msgspec.json.encode(value)) > limit:
-        raise LimitReached(
-            f"{field} is larger than {limit} bytes.",
-            reason="payload_too_large",
-            field=field,
-            fix="Keep large data in memory or files and refer to it.",
-        )
 
 
 class CreateGroup(Request):
@@ -190,76 +154,3 @@ class Members(Reply):
     """Who is longest in the group comes first."""
 
     members: list[MemberFields]
-
-
-class Created(GroupFields, Push):
-    """A group was made."""
-
-    wire = "group:created"
-
-
-class MemberJoined(Push):
-    """An agent became a member."""
-
-    wire = "group:member_joined"
-
-    group_id: str
-    agent_id: str
-
-
-class MemberLeft(Push):
-    """An agent is no member any more."""
-
-    wire = "group:member_left"
-
-    group_id: str
-    agent_id: str
-
-
-class RoleChanged(Push):
-    """A member has another role: an owner gave it, or the last owner left and it was handed over."""
-
-    wire = "group:role_changed"
-
-    group_id: str
-    agent_id: str
-    role: Role
-    changed_by: str
-
-
-class Dissolved(Push):
-    """A group is over; `dissolved_by` is an agent, or `system` when the group was idle or empty."""
-
-    wire = "group:dissolved"
-
-    group_id: str
-    result: Any
-    dissolved_by: str
-
-
-class Invited(Push):
-    """You were made a member of a group; `invited_by` is null when it was administration."""
-
-    wire = "group:invite"
-
-    group_id: str
-    name: str
-    type: GroupType
-    invited_by: str | None
-
-
-class Sender(msgspec.Struct):
-    agent_id: str
-    name: str | None
-
-
-class GroupMessage(Push):
-    """A member wrote to its group."""
-
-    wire = "group:message"
-
-    message_id: str
-    group_id: str
-    sender: Sender = msgspec.field(name="from")
-    message: Any
-    timestamp: str

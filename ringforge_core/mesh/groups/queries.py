@@ -11,9 +11,9 @@ from msgspec import UNSET
 
 from ringforge_core.identity.ids import iso
 from ringforge_core.identity.paging import next_cursor, page_of
-from ringforge_core.mesh.groups.changes import group_of, membership_of, of_fleet
 from ringforge_core.mesh.groups.group import Membership
 from ringforge_core.mesh.groups.messages import GroupFields, GroupList, ListGroups, ListMyGroups, MemberFields, Members
+from ringforge_core.mesh.groups.rows import group_of, membership_of, of_fleet
 from ringforge_core.mesh.groups.tables import group_members, groups
 from ringforge_core.mesh.past import REPLY_BYTES
 

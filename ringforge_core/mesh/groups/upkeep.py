@@ -12,8 +12,9 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.identity.actor import HUB
-from ringforge_core.mesh.groups.changes import GroupChanges, is_of_its_fleet
+from ringforge_core.mesh.groups.changes import GroupChanges
 from ringforge_core.mesh.groups.membership import end, settle_ownership
+from ringforge_core.mesh.groups.rows import is_of_its_fleet
 from ringforge_core.mesh.groups.tables import IS_ACTIVE, IS_ACTIVE_POD, group_members, groups
 from ringforge_core.ports.store import Transaction
 

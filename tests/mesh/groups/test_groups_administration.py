@@ -11,16 +11,8 @@ from group_fleet import GroupFleet, enter
 from ringforge_core.errors import Conflict, InvalidPayload, LimitReached, NotFound, Refused
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agents import move_agent
-from ringforge_core.mesh.groups.administration import (
-    Squad,
-    SquadAssignment,
-    SquadOverview,
-    assign_agent,
-    create_squad,
-    read_squads,
-    remove_agent,
-    squads_of_agents,
-)
+from ringforge_core.mesh.groups.administration import SquadAssignment, assign_agent, create_squad, remove_agent
+from ringforge_core.mesh.groups.squads import Squad, SquadOverview, read_squads, squads_of_agents
 from ringforge_core.mesh.groups.tables import groups
 from ringforge_core.ports.store import Once
 
