@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from typing import Any
 
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ringforge.backoff import LONGEST, Backoff
-from ringforge.errors import InvalidPayload, error_from
+from ringforge.errors import InvalidPayload, VersionConflict, error_from
 from ringforge.feed import Feed
 from ringforge.log import Gap, Position, RawPush
 from ringforge.stream import Stream
@@ -119,6 +120,12 @@ def test_a_missing_field_is_named():
     error = error_from({"reason": "missing_tags", "message": "No tags.", "fix": "Give tags."})
     assert isinstance(error, InvalidPayload)
     assert error.field == "tags"
+
+
+def test_a_copy_of_an_error_says_the_same():
+    error = error_from({"reason": "version_conflict", "message": "It is 2.", "fix": "Read it again.", "version": 2})
+    twin = copy(error)
+    assert (type(twin), str(twin), twin.version) == (VersionConflict, str(error), 2)
 
 
 def test_attempts_become_rare_but_never_rarer_than_the_bound_and_are_spread():

@@ -24,7 +24,7 @@ Codes in `reason` are the hub's; `message` and `fix` are for people.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 
 class RingforgeError(Exception):
@@ -36,6 +36,10 @@ class RingforgeError(Exception):
         self.fix = fix
         self.extras = dict(extras or {})
         super().__init__(f"{reason}: {self.message} {fix}".rstrip())
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, dict[str, Any]]]:
+        """A copy says the same; an exception copies itself from its text alone."""
+        return type(self), (self.reason, self.message, self.fix, self.extras)
 
 
 class AuthenticationError(RingforgeError):
