@@ -29,6 +29,8 @@ class _Wrapper(msgspec.Struct):
 
 _wrapper = msgspec.json.Decoder(_Wrapper)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+"""An object's fields as they are written: a field of raw JSON stays what it was."""
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def unwrap(payload: msgspec.Raw) -> tuple[msgspec.Raw, str | None]:
@@ -95,16 +97,18 @@ class RequestDecoder:
     def _tolerant(self, text: msgspec.Raw) -> Request:
         """Once more, with a null for a field that cannot be null counted as absent."""
         try:
-            fields = msgspec.json.decode(text)
+            fields = _fields.decode(text)
+        except msgspec.ValidationError as error:
+            raise InvalidPayload("The payload must be a JSON object.", field="payload") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidPayload("The payload is not valid JSON.", field="payload") from error
-        if not isinstance(fields, dict):
-            raise InvalidPayload("The payload must be a JSON object.", field="payload")
-        present = {name: value for name, value in fields.items() if value is not None or name in self._nullable}
+        present = {name: value for name, value in fields.items() if bytes(value) != b"null" or name in self._nullable}
         try:
             request: Request = self._decode(msgspec.json.encode(present))
         except msgspec.ValidationError as error:
             raise self._explain(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidPayload("The payload is not valid JSON.", field="payload") from error
         return request
 
     def _explain(self, complaint: str) -> InvalidPayload:
