@@ -17,7 +17,7 @@ import msgspec
 
 from ringforge_core.mesh.memory.readings import Counter, Readings
 from ringforge_core.mesh.memory.stored import StoredEntry, memory_entry
-from ringforge_core.mesh.memory.writes import TOPIC, no_entry
+from ringforge_core.mesh.memory.writes import SECOND, TOPIC, no_entry
 from ringforge_core.plugin import encode_message
 from ringforge_core.ports.event_bus import Event
 
@@ -127,7 +127,7 @@ class EntryCache:
         if slot.counter is None or slot.counter.id != entry.id:
             slot.counter = Counter(entry.tenant_id, entry.fleet_id, entry.key, entry.id)
         slot.readings = entry.access_count + slot.counter.uncounted
-        slot.expires = math.inf if entry.expires_at is None else entry.expires_at.timestamp()
+        slot.expires = math.inf if entry.expires_at is None else entry.expires_at / SECOND
         return self._put(slot, _head(entry))
 
     def _put(self, slot: Slot, text: bytes | None) -> None:

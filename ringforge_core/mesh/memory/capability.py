@@ -48,6 +48,7 @@ from ringforge_core.mesh.memory.tables import LIVING_BY_TENANT
 from ringforge_core.mesh.memory.words import words_of
 from ringforge_core.mesh.memory.writes import RESOURCE, TOPIC, Command, DeleteEntry, MemoryWrites, SetEntry, no_entry
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, encode_payload, event
+from ringforge_core.plugin.schema import microseconds
 from ringforge_core.ports.event_bus import Event, Subscription
 
 RATE = "50/minute"
@@ -120,7 +121,7 @@ class MemoryCapability(Capability[MemorySettings]):
             Search(
                 tenant_id=call.agent.tenant_id,
                 fleet_id=call.agent.fleet_id,
-                at=now(),
+                at=microseconds(now()),
                 tags=request.tags,
                 author=request.author,
                 limit=request.limit,
@@ -139,10 +140,10 @@ class MemoryCapability(Capability[MemorySettings]):
             Search(
                 tenant_id=call.agent.tenant_id,
                 fleet_id=call.agent.fleet_id,
-                at=now(),
+                at=microseconds(now()),
                 tags=request.tags,
                 author=request.author,
-                since=_utc(request.since),
+                since=_microseconds(request.since),
                 words=words_of(request.text_search) if request.text_search else None,
                 sort=request.sort,
                 limit=request.limit,
@@ -183,7 +184,7 @@ class MemoryCapability(Capability[MemorySettings]):
             raise no_entry()
         expected = self._cache.expect(agent.fleet_id, key)
         entry = await self.hub.store.read(
-            lambda connection: find_entry(connection, agent.tenant_id, agent.fleet_id, key, now())
+            lambda connection: find_entry(connection, agent.tenant_id, agent.fleet_id, key, microseconds(now()))
         )
         return msgspec.Raw(self._cache.fill(expected, entry))
 
@@ -213,12 +214,15 @@ def _set_entry(agent: AgentSession, request: SetMemory) -> SetEntry:
         event_id=new_event_id(),
         value=None if value is None else value.decode(),
         type=None if request.type is UNSET else request.type,
-        tags=None if request.tags is UNSET else tuple(dict.fromkeys(request.tags)),
+        tags=None if request.tags is UNSET else bytes(encode_payload(list(dict.fromkeys(request.tags)))).decode(),
         metadata=None if metadata is None else metadata.decode(),
         ttl=request.ttl,
         if_version=request.if_version,
     )
 
 
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+def _microseconds(at: datetime | None) -> int | None:
+    """An instant is in UTC if it names no zone."""
+    if at is None:
+        return None
+    return microseconds(at if at.tzinfo is not None else at.replace(tzinfo=UTC))

@@ -146,7 +146,7 @@ class PostgresMemory(MemoryDatabase):
         return sa.func.ts_rank(self.words.c.words, self._query(words))
 
     def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
-        return sa.type_coerce(memory_entries.c.tags, JSONB).contains(list(tags))
+        return sa.cast(memory_entries.c.tags, JSONB).contains(list(tags))
 
     def byte_length(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
         return sa.func.octet_length(column, type_=sa.Integer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,14 +20,17 @@ ENTRY_OVERHEAD = 1_000
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """Which living entries of a fleet, in which order. `words` is None for no text search, empty when nothing can match."""
+    """Which living entries of a fleet, in which order; instants are microseconds since 1970 UTC.
+
+    `words` is None for no search for words, and empty for a search that has none: it finds nothing.
+    """
 
     tenant_id: str
     fleet_id: str
-    at: datetime
+    at: int
     tags: Sequence[str] = ()
     author: str | None = None
-    since: datetime | None = None
+    since: int | None = None
     words: Sequence[str] | None = None
     sort: Sort = "updated_at"
     limit: int
@@ -42,7 +44,7 @@ class Page(msgspec.Struct, frozen=True):
     total: int
 
 
-def find_entry(connection: sa.Connection, tenant_id: str, fleet_id: str, key: str, at: datetime) -> StoredEntry | None:
+def find_entry(connection: sa.Connection, tenant_id: str, fleet_id: str, key: str, at: int) -> StoredEntry | None:
     """The living entry of the key."""
     query = sa.select(*COLUMNS).where(table.c.tenant_id == tenant_id, table.c.fleet_id == fleet_id, table.c.key == key)
     row = connection.execute(query).one_or_none()

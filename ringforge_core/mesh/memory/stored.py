@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +14,7 @@ from ringforge_core.mesh.memory.tables import memory_entries, memory_history
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
-    """A row of `memory_entries`: `value` and `metadata` are JSON text; a deleted entry has a `deleted_at`."""
+    """A row of `memory_entries`: `value`, `tags` and `metadata` are JSON text, instants microseconds since 1970 UTC."""
 
     tenant_id: str
     fleet_id: str
@@ -23,19 +23,21 @@ class StoredEntry(msgspec.Struct, frozen=True):
     version: int
     value: str
     type: str
-    tags: tuple[str, ...]
+    tags: str
     metadata: str
     author: str
     access_count: int
-    created_at: datetime
-    updated_at: datetime
-    expires_at: datetime | None = None
-    deleted_at: datetime | None = None
+    created_at: int
+    updated_at: int
+    expires_at: int | None = None
+    deleted_at: int | None = None
 
-    def lives(self, at: datetime) -> bool:
+    def lives(self, at: int) -> bool:
         """Neither deleted nor expired."""
         return self.deleted_at is None and (self.expires_at is None or self.expires_at > at)
 
+
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 COLUMNS = tuple(memory_entries.c[name] for name in StoredEntry.__struct_fields__)
 
@@ -65,10 +67,10 @@ def wire_version(row: StoredEntry | sa.Row[Any]) -> Version:
         version=row.version,
         action="set" if row.deleted_at is None else "delete",
         author=row.author,
-        timestamp=iso(row.deleted_at or row.updated_at),
+        timestamp=_iso(row.deleted_at or row.updated_at),
         value=msgspec.Raw(row.value.encode()),
         type=row.type,
-        tags=list(row.tags),
+        tags=cast("list[str]", msgspec.Raw(row.tags.encode())),
         metadata=cast("dict[str, Any]", msgspec.Raw(row.metadata.encode())),
     )
 
@@ -80,12 +82,16 @@ def _fields(entry: StoredEntry) -> dict[str, Any]:
         "fleet_id": entry.fleet_id,
         "value": msgspec.Raw(entry.value.encode()),
         "type": entry.type,
-        "tags": entry.tags,
+        "tags": msgspec.Raw(entry.tags.encode()),
         "author": entry.author,
-        "created_at": iso(entry.created_at),
-        "updated_at": iso(entry.updated_at),
-        "ttl": None if entry.expires_at is None else iso(entry.expires_at),
+        "created_at": _iso(entry.created_at),
+        "updated_at": _iso(entry.updated_at),
+        "ttl": None if entry.expires_at is None else _iso(entry.expires_at),
         "metadata": msgspec.Raw(entry.metadata.encode()),
         "version": entry.version,
         "access_count": entry.access_count,
     }
+
+
+def _iso(at: int) -> str:
+    return iso(_1970 + timedelta(microseconds=at))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +16,8 @@ from ringforge_core.mesh.memory.indexing import Indexer
 from ringforge_core.mesh.memory.readings import Readings
 from ringforge_core.mesh.memory.settings import MemorySettings
 from ringforge_core.mesh.memory.tables import memory_entries as table
-from ringforge_core.mesh.memory.writes import ExpireEntry, MemoryWrites
+from ringforge_core.mesh.memory.writes import SECOND, ExpireEntries, MemoryWrites
+from ringforge_core.plugin.schema import microseconds
 from ringforge_core.ports.store import Store, Transaction
 
 SLICE = 500
@@ -44,7 +44,7 @@ class Sweeper:
         self._indexer = indexer
         self._readings = readings
         self._pause = settings.sweep_seconds
-        self._keep = timedelta(hours=settings.keep_deleted_hours)
+        self._keep = int(settings.keep_deleted_hours * 3600 * SECOND)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -65,15 +65,15 @@ class Sweeper:
             await asyncio.sleep(self._pause)
             try:
                 await self._readings.flush(self._store)
-                await self._expire(now())
+                await self._expire(microseconds(now()))
                 await self._indexer.index_all()
-                await self._forget(now() - self._keep)
+                await self._forget(microseconds(now()) - self._keep)
             except Unavailable as error:
                 log.warning("memory_sweep_failed", reason=error.reason)
             except Exception:
                 log.exception("memory_sweep_failed")
 
-    async def _expire(self, at: datetime) -> None:
+    async def _expire(self, at: int) -> None:
         query = (
             sa.select(table.c.tenant_id, table.c.fleet_id, table.c.key)
             .where(table.c.expires_at <= at, table.c.deleted_at.is_(None))
@@ -81,13 +81,12 @@ class Sweeper:
             .limit(SLICE)
         )
         while expired := await self._find(query):
-            await asyncio.gather(
-                *(self._store.apply(self._writes.run, ExpireEntry(row.tenant_id, row.fleet_id, row.key)) for row in expired)
-            )
+            keys = tuple((row.tenant_id, row.fleet_id, row.key) for row in expired)
+            await self._store.apply(self._writes.run, ExpireEntries(keys))
             if len(expired) < SLICE:
                 return
 
-    async def _forget(self, before: datetime) -> None:
+    async def _forget(self, before: int) -> None:
         query = (
             sa.select(
                 table.c.tenant_id.label("of_tenant_id"),

@@ -1,6 +1,7 @@
-"""The entries, their former versions, their words, and who follows which keys.
+"""The entries, their former versions, and who follows which keys.
 
-A deleted entry stays as a row without a value for a while, so that the versions of its key go on counting.
+A deleted entry stays as a row without a value for a while, so that the versions of its key go on counting. Instants are
+microseconds since 1970 UTC, as `Instant` keeps them, and JSON is text: a change has no need to understand either.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ memory_entries = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("value", sa.Text, nullable=False, comment="JSON text"),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("tags", Json, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False, comment="JSON text"),
     sa.Column("metadata", sa.Text, nullable=False, comment="JSON text"),
     sa.Column("author", sa.Text, nullable=False),
     sa.Column("access_count", sa.BigInteger, nullable=False),
-    sa.Column("created_at", Instant, nullable=False),
-    sa.Column("updated_at", Instant, nullable=False),
-    sa.Column("expires_at", Instant),
-    sa.Column("deleted_at", Instant),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("deleted_at", sa.BigInteger),
     sa.Column("indexed", sa.Boolean, nullable=False, comment="whether the index of words knows of the last change"),
     sa.ForeignKeyConstraint(["tenant_id", "fleet_id"], ["fleets.tenant_id", "fleets.id"], ondelete="CASCADE"),
     sa.UniqueConstraint("fleet_id", "key"),
@@ -58,11 +59,11 @@ memory_history = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("value", sa.Text, nullable=False, comment="JSON text"),
     sa.Column("type", sa.Text, nullable=False),
-    sa.Column("tags", Json, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False, comment="JSON text"),
     sa.Column("metadata", sa.Text, nullable=False, comment="JSON text"),
     sa.Column("author", sa.Text, nullable=False),
-    sa.Column("updated_at", Instant, nullable=False),
-    sa.Column("deleted_at", Instant),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("deleted_at", sa.BigInteger),
     sa.ForeignKeyConstraint(["fleet_id", "key"], ["memory_entries.fleet_id", "memory_entries.key"], ondelete="CASCADE"),
 )
 """What an entry was before its changes. Version `n` stands in slot `n` modulo the slots: old ones need no deletion."""

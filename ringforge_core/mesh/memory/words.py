@@ -29,7 +29,10 @@ def words_of_entry(key: str, value: str) -> list[str]:
 def _text_of(value: str) -> str:
     if value[0] == '"' and "\\" not in value:
         return value
-    return " ".join(_texts(msgspec.json.decode(value)))
+    try:
+        return " ".join(_texts(msgspec.json.decode(value)))
+    except msgspec.DecodeError:  # JSON, but of something that Python has not, such as the number 1e999
+        return value
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -6,7 +6,6 @@ One writer at a time changes a fleet's entries, so what was read stays true unti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,18 +16,20 @@ from ringforge_core.mesh.memory.databases import EntryKey, MemoryDatabase
 from ringforge_core.mesh.memory.messages import Action, MemoryChanged, MemoryDeleted, MemorySet
 from ringforge_core.mesh.memory.stored import StoredEntry
 from ringforge_core.plugin import encode_message
+from ringforge_core.plugin.schema import microseconds
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Charge, Transaction
 
 TOPIC = "memory"
 RESOURCE = "memory_entries"
 SYSTEM = "system"
+SECOND = 1_000_000
 FORMER_VERSIONS = 10
 """How many former versions of a key are kept."""
 
 
 class SetEntry(msgspec.Struct):
-    """`value` and `metadata` are JSON text; None keeps what is there. `written` is what came of it, for the cache."""
+    """`value`, `tags` and `metadata` are JSON text; None keeps what is there. `written` is what came of it."""
 
     tenant_id: str
     fleet_id: str
@@ -37,7 +38,7 @@ class SetEntry(msgspec.Struct):
     event_id: str
     value: str | None
     type: str | None
-    tags: tuple[str, ...] | None
+    tags: str | None
     metadata: str | None
     ttl: int | None
     if_version: int | None
@@ -52,15 +53,13 @@ class DeleteEntry(msgspec.Struct, frozen=True):
     if_version: int | None
 
 
-class ExpireEntry(msgspec.Struct, frozen=True):
-    """Delete the entry if its time is over."""
+class ExpireEntries(msgspec.Struct, frozen=True):
+    """Delete those whose time is over."""
 
-    tenant_id: str
-    fleet_id: str
-    key: str
+    keys: tuple[EntryKey, ...]
 
 
-Command = SetEntry | DeleteEntry | ExpireEntry
+Command = SetEntry | DeleteEntry | ExpireEntries
 Result = MemorySet | MemoryDeleted | RingforgeError | None
 
 
@@ -71,7 +70,7 @@ class MemoryWrites:
         self._database = database
 
     def run(self, tx: Transaction, commands: Sequence[Command]) -> list[Result]:
-        keys = {(command.tenant_id, command.fleet_id, command.key) for command in commands}
+        keys = {key for command in commands for key in _keys(command)}
         batch = _Batch(tx, self._database.read_many(tx, keys))
         results = [batch.run(command) for command in commands]
         batch.store(self._database)
@@ -83,22 +82,22 @@ class _Batch:
 
     def __init__(self, tx: Transaction, found: dict[EntryKey, StoredEntry]) -> None:
         self._tx = tx
-        self._at = now()
-        self._timestamp = iso(self._at)
+        self._now = now()
+        self._at = microseconds(self._now)
+        self._timestamp = iso(self._now)
         self._entries = found
         self._former: list[StoredEntry] = []
         self._changed: dict[EntryKey, None] = {}
 
     def run(self, command: Command) -> Result:
-        key = (command.tenant_id, command.fleet_id, command.key)
+        if isinstance(command, ExpireEntries):
+            self._expire(command.keys)
+            return None
+        (key,) = _keys(command)
         entry = self._entries.get(key)
         if isinstance(command, SetEntry):
             return self._set(key, entry, command)
-        if isinstance(command, DeleteEntry):
-            return self._delete(key, entry, command)
-        if entry is not None and entry.deleted_at is None and not entry.lives(self._at):
-            self._remove(key, entry, SYSTEM)
-        return None
+        return self._delete(key, entry, command)
 
     def store(self, database: MemoryDatabase) -> None:
         """Write the last state of each entry, and those before it into the history."""
@@ -133,9 +132,15 @@ class _Batch:
         self._remove(key, living, command.author)
         return MemoryDeleted()
 
+    def _expire(self, keys: Sequence[EntryKey]) -> None:
+        for key in keys:
+            entry = self._entries.get(key)
+            if entry is not None and entry.deleted_at is None and not entry.lives(self._at):
+                self._remove(key, entry, SYSTEM)
+
     def _remove(self, key: EntryKey, entry: StoredEntry, author: str) -> StoredEntry:
         after = msgspec.structs.replace(
-            entry, version=entry.version + 1, value="null", type="", tags=(), metadata="{}", author=author,
+            entry, version=entry.version + 1, value="null", type="", tags="[]", metadata="{}", author=author,
             updated_at=self._at, expires_at=None, deleted_at=self._at,
         )  # fmt: skip
         self._put(key, entry, after)
@@ -158,7 +163,7 @@ class _Batch:
             version=version,
             value='""' if command.value is None else command.value,
             type="text" if command.type is None else command.type,
-            tags=command.tags or (),
+            tags="[]" if command.tags is None else command.tags,
             metadata="{}" if command.metadata is None else command.metadata,
             author=command.author,
             access_count=0,
@@ -180,8 +185,8 @@ class _Batch:
             expires_at=self._expiry(command.ttl),
         )
 
-    def _expiry(self, ttl: int | None) -> datetime | None:
-        return None if ttl is None else self._at + timedelta(seconds=ttl)
+    def _expiry(self, ttl: int | None) -> int | None:
+        return None if ttl is None else self._at + ttl * SECOND
 
     def _append(self, entry: StoredEntry, action: Action, author: str, event_id: str) -> None:
         push = MemoryChanged(key=entry.key, action=action, author=author, timestamp=self._timestamp, version=entry.version)
@@ -193,7 +198,7 @@ class _Batch:
                 topic=TOPIC,
                 push=MemoryChanged.wire,
                 body=msgspec.Raw(encode_message(push)),
-                at=self._at,
+                at=self._now,
                 key=entry.key,
                 kind=action,
                 agent_id=author,
@@ -203,6 +208,12 @@ class _Batch:
 
 def no_entry() -> NotFound:
     return NotFound("There is no entry under this key.", fix="See memory:list for the keys of your fleet.", field="key")
+
+
+def _keys(command: Command) -> tuple[EntryKey, ...]:
+    if isinstance(command, ExpireEntries):
+        return command.keys
+    return ((command.tenant_id, command.fleet_id, command.key),)
 
 
 def _conflict(living: StoredEntry | None, if_version: int | None) -> Conflict | None:

@@ -27,8 +27,8 @@ NEVER = "1000000"
 
 def entry(key: str = "k", *, version: int = 1, value: str = "1") -> StoredEntry:
     return StoredEntry(
-        tenant_id="t", fleet_id="f", key=key, id="mem_1", version=version, value=value, type="text", tags=(), metadata="{}",
-        author="a", access_count=0, created_at=now(), updated_at=now(),
+        tenant_id="t", fleet_id="f", key=key, id="mem_1", version=version, value=value, type="text", tags="[]",
+        metadata="{}", author="a", access_count=0, created_at=0, updated_at=0,
     )  # fmt: skip
 
 

@@ -55,6 +55,21 @@ async def test_a_value_is_any_json(fleet: Fleet, value: Any) -> None:
     assert entry["value"] == value
 
 
+@pytest.mark.parametrize(
+    "value", ["1e999", "-0", "1.0", '{"a":1,"a":2}', '"\\ud7ff \\u0000"', "123456789012345678901234567890"]
+)
+async def test_json_that_is_nobodys_type_is_kept_as_it_is(fleet: Fleet, value: str) -> None:
+    agent, _ = await fleet.join("agent")
+    await agent.send_raw(f'["1","set","fleet:lobby","memory:set",{{"key":"odd one","value":{value},"type":null}}]')
+    answer = await agent.expect(lambda m: m.ref == "set")
+    assert answer.status == "ok", answer.response
+    entry = await get(agent, "odd one")
+    assert entry["value"] == json.loads(value)
+    assert isinstance(entry["value"], type(json.loads(value)))
+    page = (await agent.ok("memory:query", {"text_search": "odd"}))["payload"]
+    assert page["total"] == 1
+
+
 async def test_a_change_keeps_what_it_does_not_give(fleet: Fleet) -> None:
     first, _ = await fleet.join("first")
     second, second_id = await fleet.join("second")
@@ -90,7 +105,7 @@ async def test_a_deleted_entry_is_gone(fleet: Fleet) -> None:
     assert await listed(agent) == ["other"]
 
 
-async def test_d53_bad_requests_are_refused_and_the_channel_lives(fleet: Fleet) -> None:
+async def test_d52_bad_requests_are_refused_and_the_channel_lives(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     for event, fields, reason, field in (
         ("memory:set", {}, "missing_key", "key"),

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
+import sqlalchemy as sa
 from mesh_fleet import Fleet
 
+from ringforge_core.identity import bootstrap
+from ringforge_core.identity.actor import HUB
+from ringforge_core.identity.fleets import create_fleet, delete_fleet
+from ringforge_core.mesh.memory.databases import memory_database
+from ringforge_core.mesh.memory.indexing import Indexer
+from ringforge_core.mesh.memory.writes import MemoryWrites, SetEntry
+from ringforge_core.plugin import new_event_id
+from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -58,3 +69,33 @@ async def test_d67_the_same_key_in_several_fleets_is_several_entries(
         page = (await client.ok("memory:query", {"text_search": "word"}))["payload"]
         assert [entry["value"] for entry in page["entries"]] == [value]
         assert len(client.pushes("memory:changed")) == version
+
+
+async def test_d120_with_its_fleet_a_memory_goes_words_and_history_too(hub: TestHub) -> None:
+    store = hub.hub.store
+    tenant_id = (await bootstrap(store, tenant=str(uuid4()))).tenant_id
+    doomed = await create_fleet(store, tenant_id, name="doomed", actor=HUB)
+    database = memory_database(await store.read(lambda connection: connection.dialect.name))
+    for value in ('"one"', '"two"'):
+        command = SetEntry(
+            tenant_id=tenant_id, fleet_id=doomed.id, key="k", author="a", event_id=new_event_id(), value=value, type=None,
+            tags=None, metadata=None, ttl=None, if_version=None,
+        )  # fmt: skip
+        await store.apply(MemoryWrites(database).run, command)
+    await Indexer(store, database).index_fleet(tenant_id, doomed.id)
+
+    async def count(query: str) -> int:
+        found = await store.read(lambda connection: connection.execute(sa.text(query), {"fleet": doomed.id}).scalar())
+        return int(found or 0)
+
+    numbers = "SELECT max(number) FROM memory_entries WHERE fleet_id = :fleet"
+    number = await count(numbers)
+    row = "rowid" if hub.hub.config.store.url.startswith("sqlite") else "number"
+    counts = (
+        "SELECT count(*) FROM memory_entries WHERE fleet_id = :fleet",
+        "SELECT count(*) FROM memory_history WHERE fleet_id = :fleet",
+        f"SELECT count(*) FROM memory_words WHERE {row} = {number}",  # noqa: S608 — a number and a name of our own
+    )
+    assert [await count(query) for query in counts] == [1, 1, 1]
+    await delete_fleet(store, tenant_id, doomed.id, actor=HUB)
+    assert [await count(query) for query in counts] == [0, 0, 0]
