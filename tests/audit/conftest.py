@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from ringforge_core.audit import AuditTrail
-from ringforge_core.store import Bookkeeping, SqlStore
+from ringforge_core.store import Bookkeeping, SqlStore, StoreSettings
 from ringforge_core.testkit.postgres import PostgresServer
 
-OpenStore = Callable[[str], Awaitable[SqlStore]]
+OpenStore = Callable[..., Awaitable[SqlStore]]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -27,8 +27,9 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def open_store() -> AsyncIterator[OpenStore]:
     async with AsyncExitStack() as stack:
 
-        async def open_one(url: str) -> SqlStore:
-            store = SqlStore(url, bookkeeping=Bookkeeping(audit=AuditTrail()))
+        async def open_one(url: str, *, commit_size: int = 512) -> SqlStore:
+            settings = StoreSettings(url=url, commit_size=commit_size)
+            store = SqlStore(url, settings=settings, bookkeeping=Bookkeeping(audit=AuditTrail()))
             await store.open(exclusive=False)
             stack.push_async_callback(store.close)
             return store

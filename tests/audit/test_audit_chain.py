@@ -117,9 +117,9 @@ async def test_entries_stand_in_the_order_of_the_deeds(store: SqlStore) -> None:
     assert [entry.metadata["n"] for entry in await read_entries(store, ACME, limit=300)] == list(range(199, -1, -1))
 
 
-async def test_two_hubs_write_one_chain(postgres: PostgresServer, open_store: Callable[[str], Awaitable[SqlStore]]) -> None:
+async def test_two_hubs_write_one_chain(postgres: PostgresServer, open_store: Callable[..., Awaitable[SqlStore]]) -> None:
     url = await postgres.new_database()
-    hubs = [await open_store(url), await open_store(url)]
+    hubs = [await open_store(url, commit_size=2) for _ in range(2)]  # small, so that commits meet
     for _ in range(10):
         tenants = [ACME, GLOBEX]
         entries = [an_entry(tenants[(n + h) % 2]) for n in range(20) for h in range(2)]

@@ -11,7 +11,7 @@ from quota_tenants import PLAN, Clock, OpenStore
 
 from ringforge_core.audit import AuditTrail
 from ringforge_core.limits import LimitsSettings, Plan, Quotas
-from ringforge_core.store import Bookkeeping, SqlStore
+from ringforge_core.store import Bookkeeping, SqlStore, StoreSettings
 from ringforge_core.testkit.postgres import PostgresServer
 
 
@@ -33,10 +33,11 @@ async def open_store(url: str, clock: Clock) -> AsyncIterator[OpenStore]:
     """Opens a store on the test's database, where the plan free is `PLAN` unless told otherwise."""
     async with AsyncExitStack() as stack:
 
-        async def open_one(free: Plan = PLAN, *, exclusive: bool = False, url: str = url) -> SqlStore:
+        async def open_one(free: Plan = PLAN, *, url: str = url, commit_size: int = 512) -> SqlStore:
             bookkeeping = Bookkeeping(Quotas(LimitsSettings(free=free), clock=clock), AuditTrail())
-            store = SqlStore(url, bookkeeping=bookkeeping)
-            await store.open(exclusive=exclusive)
+            settings = StoreSettings(url=url, commit_size=commit_size)
+            store = SqlStore(url, settings=settings, bookkeeping=bookkeeping)
+            await store.open(exclusive=False)
             stack.push_async_callback(store.close)
             return store
 
