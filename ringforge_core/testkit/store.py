@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 import pytest
@@ -22,76 +21,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from ringforge_core.errors import Backpressure, Conflict, NotFound, RingforgeError, Unavailable
-from ringforge_core.ports.event_bus import FLEET, Audience, Event, ReplayFilter
-from ringforge_core.ports.store import Once, Store, Transaction
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-EVERYTHING = ReplayFilter(limit=10_000)
-
-entries = sa.Table(
-    "contract_entries",
-    sa.MetaData(),
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("tenant_id", sa.Text, nullable=False),
+from ringforge_core.ports.event_bus import Audience, Event, ReplayFilter
+from ringforge_core.ports.store import Store, Transaction
+from ringforge_core.testkit.replay_model import any_event, matches, queries
+from ringforge_core.testkit.store_changes import (
+    START,
+    Broken,
+    Put,
+    Stored,
+    a_key,
+    a_put,
+    an_event,
+    entries,
+    make_entries,
+    put,
+    stored_keys,
+    the_log,
 )
-
-
-class Put(msgspec.Struct, kw_only=True):
-    """Insert an entry and tell the fleet of it; `trouble` makes it go wrong in one of the ways it can."""
-
-    event: Event
-    key: str
-    trouble: str | None = None
-
-
-class Stored(msgspec.Struct):
-    key: str
-
-
-class Broken(Exception):
-    """A bug in a write function."""
-
-
-def an_event(fleet_id: str = "fleet-a", tenant_id: str = "tenant-a", **fields: Any) -> Event:
-    given = {"topic": "activity", "push": "activity:broadcast", "body": msgspec.Raw(b'{"n":1}'), "at": START, **fields}
-    return Event(event_id=f"evt_{uuid4()}", tenant_id=tenant_id, fleet_id=fleet_id, **given)
-
-
-def a_put(key: str | None = None, trouble: str | None = None, **fields: Any) -> Put:
-    return Put(event=an_event(**fields), key=key or uuid4().hex, trouble=trouble)
-
-
-def a_key(fingerprint: bytes = b"payload", scope: Mapping[str, str] | None = None) -> Once:
-    given: dict[str, Any] = {"tenant_id": "tenant-a", "owner_id": "ag_1", "operation": "entry:put", **(scope or {})}
-    return Once(key="k-1", fingerprint=fingerprint, **given)
-
-
-def put(transaction: Transaction, commands: Sequence[Put]) -> list[Stored | RingforgeError]:
-    """Returned refusals change nothing; what is raised comes after the change, to see it undone."""
-    accepted = [command for command in commands if command.trouble != "returns a refusal"]
-    if accepted:
-        rows = [{"key": command.key, "tenant_id": command.event.tenant_id} for command in accepted]
-        transaction.execute(entries.insert(), rows)
-    for command in accepted:
-        transaction.append(command.event)
-        if command.trouble == "raises a refusal":
-            raise NotFound("Nothing here.", reason="no_such_entry")
-        if command.trouble == "has a bug":
-            raise Broken
-    return [Stored(command.key) if command in accepted else Conflict(reason="taken") for command in commands]
-
-
-def make_entries(transaction: Transaction, commands: Sequence[None]) -> list[None]:
-    transaction.execute(sa.schema.CreateTable(entries, if_not_exists=True))
-    return [None for _ in commands]
-
-
-async def stored_keys(store: Store) -> set[str]:
-    return await store.read(lambda connection: set(connection.execute(sa.select(entries.c.key)).scalars()))
-
-
-async def the_log(store: Store, fleet_id: str = "fleet-a", tenant_id: str = "tenant-a") -> tuple[Event, ...]:
-    return (await store.events(tenant_id, fleet_id, EVERYTHING)).events
 
 
 class StoreContract:
@@ -368,69 +314,20 @@ class StoreContract:
 
     async def test_every_filter_agrees_with_a_plain_model(self, store: Store) -> None:
         chance = random.Random(7)  # noqa: S311 — a fixed log, so that a failure can be repeated
-        await asyncio.gather(*(store.apply(put, Put(event=_any_event(chance), key=str(n))) for n in range(150)))
+        await asyncio.gather(*(store.apply(put, Put(event=any_event(chance), key=str(n))) for n in range(150)))
         log = await the_log(store)
-        queries: list[tuple[ReplayFilter, str | None]] = []
+        asked: list[tuple[ReplayFilter, str | None]] = []
 
         @settings(max_examples=150, database=None, suppress_health_check=list(HealthCheck))
-        @given(_queries, some.sampled_from([None, "activity", "memory"]))
+        @given(queries, some.sampled_from([None, "activity", "memory"]))
         def collect(query: ReplayFilter, topic: str | None) -> None:
-            queries.append((query, topic))
+            asked.append((query, topic))
 
         collect()
-        for query, topic in queries:
+        for query, topic in asked:
             found = await store.events("tenant-a", "fleet-a", query, topic=topic)
-            matching = [event for event in log if _matches(event, query, topic)]
+            matching = [event for event in log if matches(event, query, topic)]
             page = matching[-query.limit :] if query.newest else matching[: query.limit]
             more = not query.newest and len(matching) > query.limit
             assert list(found.events) == page, query
             assert found.next_seq == (page[-1].seq if more else None), query
-
-
-_AGENTS, _KINDS, _TAGS = ("ag_1", "ag_2", "ag_3"), ("info", "warning", "set"), ("a", "b", "c", "d")
-
-
-def _several(values: tuple[str, ...]) -> some.SearchStrategy[tuple[str, ...]]:
-    return some.lists(some.sampled_from(values), max_size=2, unique=True).map(tuple)
-
-
-_minutes = some.none() | some.integers(0, 60).map(lambda minute: START + timedelta(minutes=minute))
-_queries = some.builds(
-    ReplayFilter,
-    viewer=some.sampled_from([None, *_AGENTS]),
-    since=_minutes,
-    until=_minutes,
-    kinds=_several(_KINDS),
-    tags=_several(_TAGS),
-    agents=_several(_AGENTS),
-    after_seq=some.integers(0, 160),
-    limit=some.sampled_from([1, 2, 5, 20, 100, 1_000]),
-    newest=some.booleans(),
-)
-
-
-def _any_event(chance: random.Random) -> Event:
-    agents = None if chance.random() < 0.5 else tuple(chance.sample(_AGENTS, chance.randint(0, 2)))
-    tags = None if chance.random() < 0.8 else ("a",)
-    return an_event(
-        topic=chance.choice(["activity", "memory"]),
-        at=START + timedelta(minutes=chance.randint(0, 60)),
-        kind=chance.choice([None, *_KINDS]),
-        agent_id=chance.choice([None, *_AGENTS]),
-        tags=tuple(chance.sample(_TAGS, chance.randint(0, 3))),
-        audience=Audience(agents, tags) if agents is not None or tags else FLEET,
-    )
-
-
-def _matches(event: Event, query: ReplayFilter, topic: str | None) -> bool:
-    named = event.audience.agents
-    return (
-        (topic is None or event.topic == topic)
-        and event.seq > query.after_seq
-        and (query.since is None or event.at >= query.since)
-        and (query.until is None or event.at <= query.until)
-        and (not query.kinds or event.kind in query.kinds)
-        and (not query.agents or event.agent_id in query.agents)
-        and (not query.tags or bool(set(event.tags) & set(query.tags)))
-        and (query.viewer is None or named is None or query.viewer in named or query.viewer == event.agent_id)
-    )

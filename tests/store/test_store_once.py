@@ -12,7 +12,7 @@ from ringforge_core.plugin import Reply
 from ringforge_core.ports.store import Store
 from ringforge_core.store import SqlStore, StoreSettings
 from ringforge_core.store.tables import idempotency
-from ringforge_core.testkit.store import Stored, a_key, a_put, make_entries, put
+from ringforge_core.testkit.store_changes import Stored, a_key, a_put, make_entries, put
 
 
 class Saved(Reply):

@@ -12,16 +12,8 @@ from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Store
 from ringforge_core.store import SqlStore, StoreSettings
 from ringforge_core.testkit.postgres import OwnPostgresServer, PostgresServer
-from ringforge_core.testkit.store import (
-    StoreContract,
-    Stored,
-    a_key,
-    a_put,
-    make_entries,
-    put,
-    stored_keys,
-    the_log,
-)
+from ringforge_core.testkit.store import StoreContract
+from ringforge_core.testkit.store_changes import Stored, a_key, a_put, make_entries, put, stored_keys, the_log
 
 
 class TestPostgresStore(StoreContract):

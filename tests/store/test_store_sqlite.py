@@ -13,7 +13,8 @@ import pytest
 from ringforge_core.errors import ConfigError, StoreInUse, Unavailable
 from ringforge_core.ports.store import Store
 from ringforge_core.store import SqlStore, StoreSettings
-from ringforge_core.testkit.store import StoreContract, a_put, make_entries, put, stored_keys
+from ringforge_core.testkit.store import StoreContract
+from ringforge_core.testkit.store_changes import a_put, make_entries, put, stored_keys
 
 HOLD_THE_STORE = """
 import asyncio, sys

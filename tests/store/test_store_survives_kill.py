@@ -11,12 +11,12 @@ import pytest
 
 from ringforge_core.store import SqlStore
 from ringforge_core.testkit.postgres import PostgresServer
-from ringforge_core.testkit.store import stored_keys, the_log
+from ringforge_core.testkit.store_changes import stored_keys, the_log
 
 WRITE_UNTIL_KILLED = """
 import asyncio, sys
 from ringforge_core.store import SqlStore
-from ringforge_core.testkit.store import a_put, make_entries, put
+from ringforge_core.testkit.store_changes import a_put, make_entries, put
 
 async def one_caller(store):
     while True:
