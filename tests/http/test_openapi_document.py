@@ -26,6 +26,9 @@ stateful.enabled = false
 [generation]
 database = "none"
 max-examples = 5
+deterministic = true
+# Parameters that a route does not know are ignored, so that a client may be newer than the hub.
+allow-extra-parameters = false
 
 [checks]
 # That an instant lies in the future, or that a cursor came from a page, no schema can say.
@@ -35,7 +38,7 @@ allow_header_conformance.enabled = false
 
 [parameters]
 tenant_id = "{tenant_id}"
-fleet_id = ["{fleet_id}", "{other_fleet_id}"]
+fleet_id = "{fleet_id}"
 agent_id = "{agent_id}"
 squad_id = "{squad_id}"
 key_id = "{key_id}"
@@ -100,11 +103,10 @@ async def test_a_foreign_tester_finds_no_answer_that_the_document_does_not_name(
         async with PhoenixClient(hub.websocket_url, api_key=keys.agent_key, agent={"name": "scout"}) as scout:
             agent_id = (await scout.join())["agent_id"]
         squad = await acme.ok("POST", f"/fleets/{keys.fleet_id}/squads", {"name": "night shift"}, status=201)
-        other = await acme.ok("POST", "/fleets", {"name": "other"}, status=201)
         key = await acme.ok("POST", "/keys", {}, status=201)
     (tmp_path / "schemathesis.toml").write_text(
         CONFIGURATION.format(
-            key=keys.admin_key, tenant_id=keys.tenant_id, fleet_id=keys.fleet_id, other_fleet_id=other["id"],
+            key=keys.admin_key, tenant_id=keys.tenant_id, fleet_id=keys.fleet_id,
             agent_id=agent_id, squad_id=squad["id"], key_id=key["id"],
         )
     )  # fmt: skip
@@ -112,8 +114,7 @@ async def test_a_foreign_tester_finds_no_answer_that_the_document_does_not_name(
     arguments = [
         "run",
         f"{hub.http_url}/api/schema/openapi.json",
-        "--seed=1",
-        "--max-time=60",
+        "--max-time=45",
         "--continue-on-failure",
         "--no-color",
     ]
