@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from nacl.signing import VerifyKey
 from ringforge import Agent, AuthenticationError, ConnectionLost, KeyFileError, KeyPairRefused
+from ringforge import credentials as credentials_module
 from ringforge.address import Address
 from ringforge.challenge import ask_challenge
 from ringforge.credentials import rotation
@@ -200,6 +201,19 @@ async def test_a_new_key_pair_takes_over_and_the_old_one_opens_nothing(keyed, ke
     assert str(file_of(wire, keys).path) in caught.value.fix
 
 
+async def test_processes_of_one_agent_follow_each_others_rotations(keyed, wire, until):
+    async with keyed() as one, keyed() as two:
+        public_key = await one.keys.rotate()
+        wire.cut()
+        await until(lambda: not two.connected)
+        await two.activity.broadcast("custom", "in")
+        assert two.keys.public_key == public_key
+        two.keys.path.unlink()
+        wire.cut()
+        await until(lambda: not two.connected)
+        await two.activity.broadcast("custom", "in without the file, too")
+
+
 async def test_a_rotation_needs_the_old_key_where_the_tenant_wants_it(keyed, keys, admin):
     async with keyed() as agent, keyed(key_directory=keys / "elsewhere") as stranger:
         await admin.require_proof()
@@ -270,3 +284,41 @@ async def test_a_hub_that_is_not_there_is_waited_for(keyed, wire, until):
         wire.down = True
     with pytest.raises(ConnectionLost):
         await keyed(connect_timeout=0.5).connect()
+
+
+async def test_a_challenge_that_was_pushed_out_is_asked_for_anew(keyed, wire, until, monkeypatch):
+    answers = iter([os.urandom(32), os.urandom(32)])
+
+    async def ask(*arguments, **options):
+        nonce = await ask_challenge(*arguments, **options)
+        return next(answers, nonce)
+
+    async with keyed() as agent:
+        monkeypatch.setattr(credentials_module, "ask_challenge", ask)
+        wire.cut()
+        await agent.activity.broadcast("custom", "in after all")
+        assert next(answers, None) is None
+        answers = iter([os.urandom(32) for _ in range(3)])
+        wire.cut()
+        with pytest.raises(KeyPairRefused, match="key_pair_refused"):
+            await agent.activity.broadcast("custom", "never")
+
+
+async def test_a_hub_that_wants_fewer_challenges_is_waited_for(agent_of, keys, tmp_path):
+    testkit = pytest.importorskip("ringforge_core.testkit.hub", reason="ringforge-core is not installed")
+    (tmp_path / "busy").mkdir()
+    settings = {"RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "1/second"}
+    async with testkit.running_hub(tmp_path / "busy", settings=settings) as busy:
+        options = {"api_key": busy.keys.agent_key, "name": "builder", "key_directory": keys}
+        for _ in range(4):
+            async with Agent(busy.websocket_url, **options) as agent:
+                await agent.activity.broadcast("custom", "in")
+
+
+async def test_a_hub_that_knows_no_key_pairs_gets_the_api_key_each_time(fake_hub, keys, until):
+    url = f"ws://127.0.0.1:{fake_hub.port}"
+    async with Agent(url, api_key=fake_hub.api_key, name="builder", key_directory=keys) as agent:
+        assert not agent.keys.in_use
+        fake_hub.abort_all()
+        await until(lambda: not agent.connected)
+        await agent.activity.broadcast("custom", "in")

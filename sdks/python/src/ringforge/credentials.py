@@ -55,9 +55,8 @@ class Credentials:
 
     async def open(self, agent_id: str | None) -> ClientConnection:
         """A connection as the agent, as itself again when its id is known. Raises what `open_websocket` does."""
-        if self.key_file is not None and self.stored is None:
-            load = self.key_file.load if self._api_key is None else self.key_file.load_or_create
-            self.stored = await asyncio.to_thread(load)
+        if self.key_file is not None:
+            self.stored = await asyncio.to_thread(self._load, self.key_file)
         if self.stored is not None and self.stored.agent_id is not None and self.accepted:
             return await self._open_proven(self.stored, self.stored.agent_id)
         if self._api_key is None:
@@ -99,6 +98,12 @@ class Credentials:
         if self.key_file is not None:
             await asyncio.to_thread(self.key_file.save, stored)
         self.stored = stored
+
+    def _load(self, key_file: KeyFile) -> StoredKey | None:
+        """Each time anew: another process of this agent may have replaced the key."""
+        if self.stored is None and self._api_key is not None:
+            return key_file.load_or_create()
+        return key_file.load() or self.stored
 
     async def _open_proven(self, stored: StoredKey, agent_id: str) -> ClientConnection:
         for pair in stored.pairs():
