@@ -196,7 +196,7 @@ def settle_garbage_collector() -> None:
     with the usual thresholds a busy hub spent a fifth of its time looking for some."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(5_000, 20, 50)
 
 
 def run(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:
