@@ -31,13 +31,12 @@ _TAIL = b"0}}"
 class Slot:
     """What is known of one key. `text` is the reply up to its readings: None when it must be read, empty for no entry."""
 
-    __slots__ = ("changes", "counter", "epoch", "event_id", "expires", "key", "readings", "seq", "text")
+    __slots__ = ("changes", "counter", "epoch", "event_id", "expires", "key", "seq", "text")
 
     def __init__(self, key: tuple[str, str]) -> None:
         self.key = key
         self.text: bytes | None = None
         self.expires = 0.0
-        self.readings = 0
         self.counter: Counter | None = None
         self.changes = 0
         """How many changes this node heard of since the slot is here."""
@@ -51,7 +50,6 @@ class Expected(NamedTuple):
 
     slot: Slot
     changes: int
-    batches: int
 
 
 class EntryCache:
@@ -71,9 +69,7 @@ class EntryCache:
         self._slots.move_to_end(slot.key)
         if slot.counter is None or slot.expires <= time():
             raise no_entry()
-        slot.readings += 1
-        self.readings.count(slot.counter)
-        return b"%b%d}}" % (slot.text, slot.readings)
+        return b"%b%d}}" % (slot.text, self.readings.count(slot.counter))
 
     def expect(self, fleet_id: str, key: str) -> Expected:
         """Call it before the database is read, and `fill` after."""
@@ -81,20 +77,17 @@ class EntryCache:
         if slot is None:
             slot = self._slots[fleet_id, key] = Slot((fleet_id, key))
             self._size += SLOT_BYTES
-        return Expected(slot, slot.changes, self.readings.batches)
+        return Expected(slot, slot.changes)
 
     def fill(self, expected: Expected, entry: StoredEntry | None) -> bytes:
         """Keep what was read, unless it changed meanwhile; returns the reply. `NotFound` for no entry."""
-        slot, readings = expected.slot, self.readings
-        is_newest = slot.changes == expected.changes and self._slots.get(slot.key) is slot
-        if is_newest and readings.settled and readings.batches == expected.batches:
+        slot = expected.slot
+        if slot.changes == expected.changes and self._slots.get(slot.key) is slot:
             self._keep(slot, entry)
-            if (text := self.read(*slot.key)) is not None:
-                return text
         if entry is None:
             raise no_entry()
-        readings.count(Counter(entry.tenant_id, entry.fleet_id, entry.key, entry.id))
-        return b"%b%d}}" % (_head(entry), entry.access_count + 1)
+        counter = slot.counter if slot.counter is not None and slot.counter.id == entry.id else _counter(entry)
+        return b"%b%d}}" % (_head(entry), self.readings.count(counter))
 
     def written(self, event_id: str, entry: StoredEntry) -> None:
         """Take over the outcome of a change, if the key is here and nothing has changed it since."""
@@ -125,8 +118,8 @@ class EntryCache:
             slot.counter = None
             return self._put(slot, b"")
         if slot.counter is None or slot.counter.id != entry.id:
-            slot.counter = Counter(entry.tenant_id, entry.fleet_id, entry.key, entry.id)
-        slot.readings = entry.access_count + slot.counter.uncounted
+            slot.counter = _counter(entry)
+        slot.counter.known = entry.access_count
         slot.expires = math.inf if entry.expires_at is None else entry.expires_at / SECOND
         return self._put(slot, _head(entry))
 
@@ -136,6 +129,10 @@ class EntryCache:
         while self._size > self._limit and self._slots:
             _, evicted = self._slots.popitem(last=False)
             self._size -= SLOT_BYTES + len(evicted.text or b"")
+
+
+def _counter(entry: StoredEntry) -> Counter:
+    return Counter(entry.tenant_id, entry.fleet_id, entry.key, entry.id, entry.access_count)
 
 
 def _head(entry: StoredEntry) -> bytes:

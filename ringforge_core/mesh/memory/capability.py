@@ -79,7 +79,7 @@ class MemoryCapability(Capability[MemorySettings]):
         self._database = memory_database(await store.read(lambda connection: connection.dialect.name))
         self._writes = MemoryWrites(self._database)
         self._indexer = Indexer(store, self._database)
-        self._sweeper = Sweeper(store, self._writes, self._indexer, self._cache.readings, self.settings)
+        self._sweeper = Sweeper(store, self._database, self._writes, self._indexer, self._cache.readings, self.settings)
         await self._subscriptions.load()
         self._others = await self.hub.bus.subscribe(self._changed_elsewhere, topics=(TOPIC,))
         self._sweeper.start()

@@ -21,6 +21,7 @@ EntryKey = tuple[str, str, str]
 """Tenant, fleet and key."""
 
 _KEPT_ON_CONFLICT = {"tenant_id", "fleet_id", "key", "access_count"}
+_READINGS = sa.select(memory_entries.c.id, memory_entries.c.access_count)
 _NUMBER = (
     sa.select(memory_entries.c.number)
     .where(
@@ -34,14 +35,15 @@ _NUMBER = (
 
 
 class MemoryDatabase(ABC):
-    """Its statements, and what they take: `find_many` takes `wanted`, the JSON text of `EntryKey`s; `upsert` takes rows of
-    `StoredEntry`, `keep_former` rows of `memory_history`.
+    """Its statements, and what they take: `find_many` and `find_readings` take `wanted`, the JSON text of `EntryKey`s;
+    `upsert` takes rows of `StoredEntry`, `keep_former` rows of `memory_history`.
 
     `index` takes rows of `index_row` and puts the entry's words into the index in place of those that it had; `forget`
     takes rows of `key_row` and takes them out.
     """
 
     find_many: sa.Select[Any]
+    find_readings: sa.Select[Any]
     upsert: sa.Insert
     keep_former: sa.Insert
     index: sa.Insert
@@ -55,6 +57,11 @@ class MemoryDatabase(ABC):
         rows = tx.execute(self.find_many, {"wanted": msgspec.json.encode(keys).decode()})
         entries = [stored_entry(row) for row in rows]
         return {(entry.tenant_id, entry.fleet_id, entry.key): entry for entry in entries}
+
+    def read_readings(self, tx: Transaction, keys: Collection[EntryKey]) -> dict[str, int]:
+        """How often the entries of these keys were read, by their ids."""
+        rows = tx.execute(self.find_readings, {"wanted": msgspec.json.encode(keys).decode()})
+        return {row.id: row.access_count for row in rows}
 
     @abstractmethod
     def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -81,7 +88,8 @@ class SqliteMemory(MemoryDatabase):
 
     def __init__(self) -> None:
         wanted = sa.func.json_each(sa.bindparam("wanted", type_=sa.Text)).table_valued("value")
-        self.find_many = _join(wanted, [sa.func.json_extract(wanted.c.value, f"$[{place}]") for place in range(3)])
+        found = _join(wanted, [sa.func.json_extract(wanted.c.value, f"$[{place}]") for place in range(3)])
+        self.find_many, self.find_readings = sa.select(*COLUMNS).select_from(found), _READINGS.select_from(found)
         insert = sqlite.insert(memory_entries).values(indexed=sa.false())
         self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
         former = sqlite.insert(memory_history)
@@ -121,7 +129,8 @@ class PostgresMemory(MemoryDatabase):
     def __init__(self) -> None:
         array = sa.cast(sa.bindparam("wanted", type_=sa.Text), JSONB)
         wanted = sa.func.jsonb_array_elements(array).table_valued(sa.column("value", JSONB))
-        self.find_many = _join(wanted, [wanted.c.value[place].astext for place in range(3)])
+        found = _join(wanted, [wanted.c.value[place].astext for place in range(3)])
+        self.find_many, self.find_readings = sa.select(*COLUMNS).select_from(found), _READINGS.select_from(found)
         insert = postgresql.insert(memory_entries).values(indexed=sa.false())
         self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
         former = postgresql.insert(memory_history)
@@ -176,11 +185,11 @@ def key_row(key: EntryKey) -> dict[str, str]:
     return {"of_tenant_id": key[0], "of_fleet_id": key[1], "of_key": key[2]}
 
 
-def _join(wanted: sa.FromClause, parts: Sequence[sa.ColumnElement[Any]]) -> sa.Select[Any]:
+def _join(wanted: sa.FromClause, parts: Sequence[sa.ColumnElement[Any]]) -> sa.Join:
     tenant_id, fleet_id, key = parts
     table = memory_entries.c
     is_wanted = sa.and_(table.tenant_id == tenant_id, table.fleet_id == fleet_id, table.key == key)
-    return sa.select(*COLUMNS).select_from(wanted.join(memory_entries, is_wanted))
+    return wanted.join(memory_entries, is_wanted)
 
 
 def _update_entry(excluded: Any) -> dict[str, Any]:

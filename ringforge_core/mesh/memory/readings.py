@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from ringforge_core.mesh.memory.databases import MemoryDatabase
 from ringforge_core.mesh.memory.tables import memory_entries
 from ringforge_core.ports.store import Store, Transaction
 
@@ -30,47 +31,60 @@ _ADD = (
 
 
 class Counter(msgspec.Struct):
-    """The readings of one entry that the database does not know of yet."""
+    """The readings of one entry: `known` to the database when it was last asked, and those since, on this node."""
 
     tenant_id: str
     fleet_id: str
     key: str
     id: str
+    known: int = 0
     uncounted: int = 0
 
 
 class Readings:
-    """`settled` is False while a batch is on its way, and `batches` grows with each: what is read from the database
-    meanwhile may contain the batch or not."""
+    """The counters with something to add."""
 
     def __init__(self) -> None:
-        self.settled = True
-        self.batches = 0
         self._waiting: list[Counter] = []
 
-    def count(self, counter: Counter) -> None:
-        """Note one reading."""
+    def count(self, counter: Counter) -> int:
+        """Note one reading; returns how many there are."""
         counter.uncounted += 1
         if counter.uncounted == 1:
             self._waiting.append(counter)
+        return counter.known + counter.uncounted
 
-    async def flush(self, store: Store) -> None:
-        """Add what was counted until now; what cannot be added stays for the next time."""
+    async def flush(self, store: Store, addition: Addition) -> None:
+        """Add what was counted until now, and learn what other nodes have added; what fails stays for the next time."""
         counters, self._waiting = self._waiting, []
-        self.settled = False
         try:
             for start in range(0, len(counters), BATCH):
-                await self._add(store, counters[start : start + BATCH])
+                await _add(store, addition, counters[start : start + BATCH])
         finally:
             self._waiting += [counter for counter in counters if counter.uncounted]
-            self.batches += 1
-            self.settled = True
 
-    async def _add(self, store: Store, counters: Sequence[Counter]) -> None:
-        rows = [_row(counter) for counter in counters]
-        await store.apply(_add_readings, rows)
-        for counter, row in zip(counters, rows, strict=True):
-            counter.uncounted -= row["readings"]
+
+class Addition:
+    """`run` is the write function: it takes rows of `_row`, and returns all readings by entry id."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    def run(self, tx: Transaction, commands: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, int]]:
+        return [self._add(tx, rows) for rows in commands]
+
+    def _add(self, tx: Transaction, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        tx.execute(_ADD, rows)
+        keys = [(row["of_tenant_id"], row["of_fleet_id"], row["of_key"]) for row in rows]
+        return self._database.read_readings(tx, keys)
+
+
+async def _add(store: Store, addition: Addition, counters: Sequence[Counter]) -> None:
+    rows = [_row(counter) for counter in counters]
+    known = await store.apply(addition.run, rows)
+    for counter, row in zip(counters, rows, strict=True):
+        counter.uncounted -= row["readings"]
+        counter.known = known.get(counter.id, counter.known)
 
 
 def _row(counter: Counter) -> dict[str, Any]:
@@ -81,9 +95,3 @@ def _row(counter: Counter) -> dict[str, Any]:
         "of_id": counter.id,
         "readings": counter.uncounted,
     }
-
-
-def _add_readings(tx: Transaction, commands: Sequence[Sequence[dict[str, Any]]]) -> list[None]:
-    for rows in commands:
-        tx.execute(_ADD, rows)
-    return [None] * len(commands)

@@ -12,8 +12,9 @@ import structlog
 
 from ringforge_core.errors import Unavailable
 from ringforge_core.identity.ids import now
+from ringforge_core.mesh.memory.databases import MemoryDatabase
 from ringforge_core.mesh.memory.indexing import Indexer
-from ringforge_core.mesh.memory.readings import Readings
+from ringforge_core.mesh.memory.readings import Addition, Readings
 from ringforge_core.mesh.memory.settings import MemorySettings
 from ringforge_core.mesh.memory.tables import memory_entries as table
 from ringforge_core.mesh.memory.writes import SECOND, ExpireEntries, MemoryWrites
@@ -37,11 +38,13 @@ class Sweeper:
     """Owned by the capability, which starts and stops it."""
 
     def __init__(
-        self, store: Store, writes: MemoryWrites, indexer: Indexer, readings: Readings, settings: MemorySettings
-    ) -> None:
+        self, store: Store, database: MemoryDatabase, writes: MemoryWrites, indexer: Indexer, readings: Readings,
+        settings: MemorySettings,
+    ) -> None:  # fmt: skip
         self._store = store
         self._writes = writes
         self._indexer = indexer
+        self._addition = Addition(database)
         self._readings = readings
         self._pause = settings.sweep_seconds
         self._keep = int(settings.keep_deleted_hours * 3600 * SECOND)
@@ -58,13 +61,13 @@ class Sweeper:
                 await self._task
             self._task = None
             with suppress(Unavailable):
-                await self._readings.flush(self._store)
+                await self._readings.flush(self._store, self._addition)
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._pause)
             try:
-                await self._readings.flush(self._store)
+                await self._readings.flush(self._store, self._addition)
                 await self._expire(microseconds(now()))
                 await self._indexer.index_all()
                 await self._forget(microseconds(now()) - self._keep)

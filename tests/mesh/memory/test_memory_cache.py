@@ -13,6 +13,7 @@ import pytest
 from ringforge_core.errors import NotFound
 from ringforge_core.mesh.memory.cache import SLOT_BYTES, EntryCache
 from ringforge_core.mesh.memory.databases import memory_database
+from ringforge_core.mesh.memory.readings import Addition, Counter, Readings
 from ringforge_core.mesh.memory.stored import StoredEntry
 from ringforge_core.mesh.memory.writes import MemoryWrites, SetEntry
 from ringforge_core.plugin import iso, new_event_id, now
@@ -143,6 +144,29 @@ async def test_readings_are_counted_exactly_while_they_are_added_to_the_database
             (found,) = (await one.ok("memory:list"))["payload"]["entries"]
             count = found["access_count"]
         assert (await get(one, "k"))["access_count"] == 401
+
+
+async def test_readings_on_another_node_come_in_with_the_next_batch(hub: TestHub, tmp_path: Path) -> None:
+    async with agent_of(hub) as agent:
+        await agent.join()
+        await agent.ok("memory:set", {"key": "k"})
+        assert (await get(agent, "k"))["access_count"] == 1
+        elsewhere = SqlStore(f"sqlite:///{tmp_path / 'hub.db'}")
+        await elsewhere.open(exclusive=False)
+        readings, addition = Readings(), Addition(memory_database("sqlite"))
+        found = await get(agent, "k")
+        counter = Counter(hub.keys.tenant_id, hub.keys.fleet_id, "k", found["id"])
+        for _ in range(1000):
+            readings.count(counter)
+        await readings.flush(elsewhere, addition)
+        await elsewhere.close()
+        count = 2
+        for own in range(3, 100_000):  # the test's time limit ends this
+            count = (await get(agent, "k"))["access_count"]
+            assert count in (own, own + 1000)
+            if count > 1000:
+                break
+        assert counter.known >= 1000
 
 
 async def test_an_entry_in_memory_expires_on_time(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from mesh_fleet import Fleet
 
+from ringforge_core.mesh.memory.tables import UNINDEXED, memory_entries
+from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,6 +35,7 @@ async def test_each_word_must_begin_a_word_of_key_or_value(fleet: Fleet) -> None
     assert await found(agent, "deploy missing") == []
     assert await found(agent, "lease") == []
     assert await found(agent, "!?") == []
+    assert await found(agent, fleet.keys.fleet_id[:4]) == [], "the fleet's id is no word of its entries"
     assert await found(agent, "") == ["notes", "deploy/prod-eu"]
 
 
@@ -45,7 +49,7 @@ async def test_d53_values_that_are_no_text_are_searched_too(fleet: Fleet) -> Non
         huge="\u00e9t\u00e9",
     )
     for text, key in (("4711", "number"), ("zürich", "nested"), ("two", "nested"), ("CITY", "nested"), ("true", "nested"),
-                      ("null", "nothing"), ("été", "huge")):  # fmt: skip
+                      ("null", "nothing"), ("ÉTÉ", "huge")):  # fmt: skip
         assert await found(agent, text) == [key], text
 
 
@@ -64,7 +68,7 @@ async def test_syntax_of_the_database_means_nothing_in_a_search(fleet: Fleet) ->
     assert await found(agent, "hello OR nothing") == [], "or is a word, too"
 
 
-async def test_a_search_finds_what_was_acknowledged_and_nothing_older(fleet: Fleet) -> None:
+async def test_a_search_finds_what_was_acknowledged_and_nothing_older(fleet: Fleet, hub: TestHub) -> None:
     agent, _ = await fleet.join("agent")
     for number in range(150):
         await agent.ok("memory:set", {"key": f"k{number}", "value": "early"})
@@ -75,6 +79,8 @@ async def test_a_search_finds_what_was_acknowledged_and_nothing_older(fleet: Fle
     assert (await agent.ok("memory:query", {"text_search": "early"}))["payload"]["total"] == 148
     await agent.ok("memory:set", {"key": "k8", "value": "late"})
     assert await found(agent, "late") == ["k8", "k7"]
+    left = sa.select(sa.func.count()).where(memory_entries.c.fleet_id == fleet.keys.fleet_id, UNINDEXED)
+    assert await hub.hub.store.read(lambda connection: connection.execute(left).scalar()) == 0
 
 
 async def test_relevance_is_how_much_an_entry_is_about_the_words(fleet: Fleet) -> None:
