@@ -52,7 +52,7 @@ async def test_what_was_sent_to_an_agent_that_was_away_waits_for_its_first_reade
 
 async def test_a_question_gets_its_answer_and_nothing_else_does(agent_of):
     async with agent_of("ann") as ann, agent_of("bob") as bob:
-        others = aiter(ann.dm)
+        others, receipts = aiter(ann.dm), bob.dm.receipts()
 
         async def answer():
             async for message in bob.dm:
@@ -63,6 +63,7 @@ async def test_a_question_gets_its_answer_and_nothing_else_does(agent_of):
         replies = await asyncio.gather(*(ann.dm.request(bob.id, number) for number in range(5)))
         assert [reply.content for reply in replies] == [{"double": number * 2} for number in range(5)]
         assert [message.content for message in await take(others, 5)] == ["by the way"] * 5
+        assert {receipt.status for receipt in await take(receipts, 10)} == {"delivered"}  # answers are acknowledged
         answering.cancel()
 
 

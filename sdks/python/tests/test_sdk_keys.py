@@ -177,6 +177,7 @@ async def test_another_machine_with_the_same_name_goes_on_with_the_api_key(keyed
         wire.cut()
         await until(lambda: not elsewhere.connected)
         await until(lambda: elsewhere.connected and first.connected)
+        assert caplog.text.count("another public key") == 1
         await elsewhere.keys.rotate()
         assert elsewhere.keys.in_use
     async with keyed(key_directory=keys / "elsewhere", api_key=None) as again:
@@ -199,6 +200,16 @@ async def test_a_new_key_pair_takes_over_and_the_old_one_opens_nothing(keyed, ke
     with pytest.raises(KeyPairRefused, match="replaced elsewhere") as caught:
         await keyed().connect()
     assert str(file_of(wire, keys).path) in caught.value.fix
+
+
+async def test_a_rotation_that_the_hub_did_without_being_heard_is_found_done(keyed):
+    async with keyed() as agent:
+        stored, new = agent.keys._credentials.stored, KeyPair()
+        await agent.request("auth:rotate_key", rotation(new, signed_by=KeyPair(stored.private_key)))
+        await agent.keys._credentials.save(replace(stored, next_private_key=new.private))
+        assert await agent.keys.rotate() == new.public
+    async with keyed(api_key=None) as again:
+        assert again.keys.public_key == new.public
 
 
 async def test_processes_of_one_agent_follow_each_others_rotations(keyed, wire, until):

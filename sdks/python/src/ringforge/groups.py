@@ -63,6 +63,9 @@ class Posted(msgspec.Struct, frozen=True):
     refused: dict[str, str] = msgspec.field(default_factory=dict)
 
 
+PAGE = 200
+"""Groups that are asked for at once."""
+
 T = TypeVar("T")
 
 
@@ -149,7 +152,7 @@ class Groups:
         return Stream(self._feed, decode_change, names=NAMES, since=since, buffer=buffer)
 
     async def _all(self, event: str, payload: dict[str, Any]) -> builtins.list[Group]:
-        pages = self._requests.pages(event, payload, _Page, enveloped=False)
+        pages = self._requests.pages(event, {**payload, "limit": PAGE}, _Page, enveloped=False)
         return [group async for page in pages for group in page.groups]
 
     async def _change(self, event: str, payload: dict[str, Any], reply: builtins.type[T], key: str | None) -> T:
