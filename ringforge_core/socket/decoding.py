@@ -35,14 +35,14 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def unwrap(payload: msgspec.Raw) -> tuple[msgspec.Raw, str | None]:
     """The request's own object and its idempotency key."""
-    check_depth(payload)
+    data = bytes(payload)
+    check_depth(data)
     try:
-        wrapper = _wrapper.decode(payload)
-        inner = payload
-        if isinstance(wrapper.payload, msgspec.Raw) and memoryview(wrapper.payload)[0] == _OPENING_BRACE:
-            inner = wrapper.payload
-        key = wrapper.idempotency_key
-        if key is None and inner is not payload and b"_idempotency_key" in bytes(inner):
+        wrapper = _wrapper.decode(data)
+        inner, key = wrapper.payload, wrapper.idempotency_key
+        if isinstance(inner, msgspec.UnsetType) or memoryview(inner)[0] != _OPENING_BRACE:
+            inner = payload
+        elif key is None and b"_idempotency_key" in data:
             key = _wrapper.decode(inner).idempotency_key
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidPayload("The payload must be a JSON object.", field="payload") from error
@@ -53,10 +53,9 @@ def unwrap(payload: msgspec.Raw) -> tuple[msgspec.Raw, str | None]:
     return inner, key
 
 
-def check_depth(text: msgspec.Raw) -> None:
-    """Refuse JSON that is nested deeper than `MAX_DEPTH`; costs two byte counts for ordinary payloads."""
-    data = bytes(text)
-    if data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
+def check_depth(data: bytes) -> None:
+    """Refuse JSON that is nested deeper than `MAX_DEPTH`; two byte counts tell for most, the length for short ones."""
+    if len(data) <= 2 * MAX_DEPTH or data.count(b"{") + data.count(b"[") <= MAX_DEPTH:
         return
     depth = 0
     for match in _STRUCTURE.finditer(data):

@@ -171,7 +171,7 @@ class Joiner:
 
 
 def _object(payload: msgspec.Raw) -> dict[str, Any]:
-    check_depth(payload)
+    check_depth(bytes(payload))
     try:
         decoded = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
