@@ -9,7 +9,7 @@ async with Agent("ws://127.0.0.1:4000", api_key="rf_live_…", name="builder") a
 
 from ringforge.activity import Activity, ActivityEvent, Kind, Scope, Sender
 from ringforge.agent import Agent
-from ringforge.direct_messages import DirectMessage, DirectMessages, IncomingMessage, Receipt, Sent, Typing
+from ringforge.direct_messages import DirectMessages
 from ringforge.errors import (
     AuthenticationError,
     Conflict,
@@ -43,7 +43,9 @@ from ringforge.groups import Group, GroupMessage, Groups, Member, Posted
 from ringforge.inbox import MessageStream
 from ringforge.keys import Keys
 from ringforge.log import Gap, Position, Push
-from ringforge.memory import Memory, MemoryChange, MemoryEntry, MemoryPage, MemoryVersion, Written
+from ringforge.memory import Memory
+from ringforge.memory_entries import MemoryChange, MemoryEntry, MemoryPage, MemoryVersion, Written
+from ringforge.messages import DirectMessage, IncomingMessage, Receipt, Sent, Typing
 from ringforge.presence import Presence
 from ringforge.profiles import Agents, Profile
 from ringforge.replay import Replay, ReplayPage
