@@ -127,7 +127,9 @@ class PluginTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tables: dict[str, Any] = field(default_factory=dict)
 
     def in_use(self) -> tuple[str, ...]:
-        raise NotImplementedError
+        """The plugins that `use` names: one, or several in their order."""
+        use: str | tuple[str, ...] = self.use  # type: ignore[attr-defined]  # each table declares its own, with its default
+        return (use,) if isinstance(use, str) else use
 
 
 class EventBusSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -138,9 +140,6 @@ class EventBusSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fi
     retention_hours: Annotated[
         float, Meta(gt=0, description="How long events are kept for replay and for agents that come back.")
     ] = 168
-
-    def in_use(self) -> tuple[str, ...]:
-        return (self.use,)
 
 
 class CapabilitiesSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,9 +155,6 @@ class CapabilitiesSettings(PluginTable, frozen=True, kw_only=True, forbid_unknow
         doubles = sorted({name for name in self.use if self.use.count(name) > 1})
         if doubles:
             raise ValueError(f"use: names {', '.join(doubles)} more than once")
-
-    def in_use(self) -> tuple[str, ...]:
-        return self.use
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,19 +6,16 @@ wait for a long deletion.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 
-from ringforge_core.errors import Unavailable
 from ringforge_core.identity import tables
 from ringforge_core.identity.ids import now
 from ringforge_core.identity.tables import deleted_fleets
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.plugin.schema import metadata
 from ringforge_core.ports.event_bus import EventBus, Topic
 from ringforge_core.ports.store import Store, Transaction
@@ -29,8 +26,6 @@ GRACE = timedelta(minutes=1)
 
 _KEPT = {tables.deleted_fleets.name, tables.agent_sessions.name}
 """Notes and history of the tenant, which outlive a fleet."""
-
-log = structlog.get_logger(__name__)
 
 
 class DeletedFleet(msgspec.Struct, frozen=True):
@@ -43,26 +38,14 @@ class Slice(msgspec.Struct, frozen=True):
     fleet: DeletedFleet
 
 
-class FleetPurge:
+class FleetPurge(Periodic):
     """A task that purges what was deleted, by whichever hub. Two hubs that purge one fleet do each other no harm."""
 
     def __init__(self, store: Store, bus: EventBus, *, interval: float = 60.0, grace: timedelta = GRACE) -> None:
         self._store = store
         self._bus = bus
-        self._interval = interval
         self._grace = grace
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="ringforge-fleet-purge")
-
-    async def stop(self) -> None:
-        """End the task; a second call does nothing."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        super().__init__("fleet-purge", self.purge, interval)
 
     async def purge(self) -> int:
         """Purge the fleets that were deleted long enough ago; returns how many."""
@@ -73,16 +56,6 @@ class FleetPurge:
         for fleet in fleets:
             await self._purge(fleet)
         return len(fleets)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                await self.purge()
-            except Unavailable:
-                log.warning("identity.purge_postponed")
-            except Exception:
-                log.exception("identity.purge_failed")
 
     async def _purge(self, fleet: DeletedFleet) -> None:
         names = await self._store.read(_tables_of_fleets)

@@ -5,26 +5,21 @@ And tells of agents that were moved to another fleet: they lost the right to be 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 
-from ringforge_core.errors import Unavailable
 from ringforge_core.identity.ids import now
 from ringforge_core.identity.tables import agents, api_keys, deleted_agents, tenants
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.ports.store import Store
 
 OVERLAP = timedelta(minutes=1)
 """How far each look goes back behind the last one: covers clocks that differ, commits that took long, and a connection
 that was let in on a key verified a moment before."""
-
-log = structlog.get_logger(__name__)
 
 OnRevoked = Callable[[set[str], set[str], set[str]], None]
 """Takes key ids, agent ids and tenant ids. It is told again what it was told within the last minute."""
@@ -34,44 +29,28 @@ OnMoved = Callable[[dict[str, str]], None]
 """Takes the fleet of each agent that was moved, by agent id. It is told again as well."""
 
 
-class RevocationWatch:
+class RevocationWatch(Periodic):
     """Looks into the store every `interval` seconds, so that it sees what another process did as well."""
 
     def __init__(self, store: Store, on_revoked: OnRevoked, on_moved: OnMoved, interval: float = 1.0) -> None:
         self._store = store
         self._on_revoked = on_revoked
         self._on_moved = on_moved
-        self._interval = interval
-        self._task: asyncio.Task[None] | None = None
+        self._looked_at = now()
+        super().__init__("revocation-watch", self._look, interval)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._watch(), name="ringforge-revocation-watch")
+        self._looked_at = now()
+        await super().start()
 
-    async def stop(self) -> None:
-        """End the task; a second call does nothing."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-    async def _watch(self) -> None:
-        looked_at = now()
-        while True:
-            await asyncio.sleep(self._interval)
-            at = now()
-            try:
-                revoked = await self._store.read(partial(_revoked, since=looked_at - OVERLAP, until=at))
-                if revoked.keys or revoked.agents or revoked.tenants:
-                    self._on_revoked(revoked.keys, revoked.agents, revoked.tenants)
-                if revoked.moved:
-                    self._on_moved(revoked.moved)
-            except Unavailable:
-                log.warning("identity.revocations_unknown", since=looked_at)
-            except Exception:
-                log.exception("identity.revocation_failed")
-            else:
-                looked_at = at
+    async def _look(self) -> None:
+        at = now()
+        revoked = await self._store.read(partial(_revoked, since=self._looked_at - OVERLAP, until=at))
+        if revoked.keys or revoked.agents or revoked.tenants:
+            self._on_revoked(revoked.keys, revoked.agents, revoked.tenants)
+        if revoked.moved:
+            self._on_moved(revoked.moved)
+        self._looked_at = at
 
 
 class _Revoked(msgspec.Struct):

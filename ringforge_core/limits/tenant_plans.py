@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-import structlog
 
-from ringforge_core.errors import Unavailable
 from ringforge_core.limits.plans import Plan
 from ringforge_core.limits.settings import LimitsSettings
 from ringforge_core.limits.tables import tenants
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.ports.store import Store
 
 SLICE = 500
 """Tenants in one query."""
 
-log = structlog.get_logger(__name__)
 
-
-class TenantPlans:
+class TenantPlans(Periodic):
     """The tenants met so far, looked at again every `interval` seconds: a change of plan reaches open connections too."""
 
     def __init__(self, store: Store, settings: LimitsSettings, interval: float = 2.0) -> None:
         self._store = store
         self._settings = settings
-        self._interval = interval
         self._known: dict[str, Plan] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._watch(), name="ringforge-tenant-plans")
-
-    async def stop(self) -> None:
-        """End the task; a second call does nothing."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        super().__init__("tenant-plans", self._look_again, interval)
 
     async def of(self, tenant_id: str) -> Plan:
         """The tenant's plan, read when the tenant is met for the first time."""
@@ -52,17 +35,10 @@ class TenantPlans:
         """The plan of a tenant that was met before; of another one, free."""
         return self._known.get(tenant_id, self._settings.free)
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                known = list(self._known)
-                for start in range(0, len(known), SLICE):
-                    await self._read(known[start : start + SLICE])
-            except Unavailable:
-                log.warning("limits.plans_unknown")
-            except Exception:
-                log.exception("limits.plans_failed")
+    async def _look_again(self) -> None:
+        known = list(self._known)
+        for start in range(0, len(known), SLICE):
+            await self._read(known[start : start + SLICE])
 
     async def _read(self, tenant_ids: Sequence[str]) -> None:
         query = sa.select(tenants.c.id, tenants.c.plan).where(tenants.c.id.in_(tenant_ids))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
+from functools import partial
 
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.socket.connection import POLICY, PROTOCOL_ERROR, Connection
 
 TICK = 1.0
@@ -21,18 +22,16 @@ class Clock:
         self._idle_ticks = max(1, round(idle_seconds / self._tick))
         self._join_deadline = join_deadline_seconds
         self._joins: dict[Connection, float] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._periodic: Periodic | None = None
 
-    def start(self, each_tick: Callable[[], None]) -> None:
+    async def start(self, each_tick: Callable[[], None]) -> None:
         """Keep time; `each_tick` is called once a second or more often."""
-        self._task = asyncio.create_task(self._run(each_tick), name="socket clock")
+        self._periodic = Periodic("socket-clock", partial(self._look, each_tick), self._tick)
+        await self._periodic.start()
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        if self._periodic is not None:
+            await self._periodic.stop()
 
     def expect_join(self, connection: Connection) -> None:
         """Close the connection unless it authenticates in time."""
@@ -41,12 +40,10 @@ class Clock:
     def joined(self, connection: Connection) -> None:
         self._joins.pop(connection, None)
 
-    async def _run(self, each_tick: Callable[[], None]) -> None:
-        while True:
-            await asyncio.sleep(self._tick)
-            self._close_unjoined()
-            self._close_idle()
-            each_tick()
+    async def _look(self, each_tick: Callable[[], None]) -> None:
+        self._close_unjoined()
+        self._close_idle()
+        each_tick()
 
     def _close_unjoined(self) -> None:
         now = asyncio.get_running_loop().time()

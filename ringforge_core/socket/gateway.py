@@ -68,7 +68,7 @@ class Gateway:
         self.dispatcher = Dispatcher(capabilities, self.measures, self.limits.agents)
         self.delivery = Delivery(self.rooms, self._store, capabilities)
         self._joiner = Joiner(self, capabilities)
-        self._clock.start(self.dispatcher.cancel_overdue)
+        await self._clock.start(self.dispatcher.cancel_overdue)
 
     async def stop(self) -> None:
         """Finish the requests and joins in work and the session rows; `drain` comes before."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -11,6 +10,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from ringforge_core.errors import Unavailable
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.ports.event_bus import Event, Replay, ReplayFilter
 from ringforge_core.ports.store import Charge, Command, FleetPosition, Once, Result, Store, Write
 from ringforge_core.store import address
@@ -47,7 +47,7 @@ class SqlStore(Store):
         self._listeners: list[Listener] = []
         self._database: Database | None = None
         self._writer: Writer | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._sweeper = Periodic("store-sweeper", self._sweep, self._settings.sweep_seconds)
 
     async def open(self, *, exclusive: bool = True) -> None:
         opened = _database(self._url, self._settings)
@@ -56,14 +56,10 @@ class SqlStore(Store):
         self._database = opened
         self._writer = opened.writer(Committer(idempotency, self._bookkeeping), self._listeners)
         await self._writer.start()
-        self._sweeper = asyncio.create_task(self._sweep(), name="ringforge-store-sweeper")
+        await self._sweeper.start()
 
     async def close(self) -> None:
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._sweeper
-            self._sweeper = None
+        await self._sweeper.stop()
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.close()
@@ -112,11 +108,8 @@ class SqlStore(Store):
                 return trimmed
 
     async def _sweep(self) -> None:
-        """Owned by open and close: forget the replies of expired idempotency keys."""
-        while True:
-            await asyncio.sleep(self._settings.sweep_seconds)
-            with contextlib.suppress(Unavailable):  # the next round comes soon enough
-                await self.apply(forget_expired, datetime.now(UTC))
+        """Forget the replies of expired idempotency keys."""
+        await self.apply(forget_expired, datetime.now(UTC))
 
 
 def _database(url: sa.URL, settings: StoreSettings) -> Database:

@@ -62,7 +62,7 @@ class DirectCapability(Capability[DirectSettings]):
     async def start(self) -> None:
         self._inbox = inbox_of(self.hub)
         self._subscription = await self.hub.bus.subscribe(self._inbox.on_events, topics=(TOPIC,))
-        self._retention.start()
+        await self._retention.start()
 
     async def stop(self) -> None:
         await self._retention.stop()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-import structlog
 
 from ringforge_core.identity.ids import now
 from ringforge_core.mesh.groups.settings import GroupsSettings
@@ -22,38 +20,20 @@ from ringforge_core.mesh.groups.upkeep import (
     find_orphans,
     forget_groups,
 )
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.ports.store import Store, Transaction
 
 Find = Callable[[sa.Connection, datetime, datetime], list[Candidate]]
 Deal = Callable[[Transaction, Sequence[Candidate]], list[None]]
 
-log = structlog.get_logger(__name__)
 
-
-class GroupSweeper:
+class GroupSweeper(Periodic):
     """Started and stopped by the capability."""
 
     def __init__(self, store: Store, settings: GroupsSettings) -> None:
         self._store = store
         self._settings = settings
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="groups-sweeper")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.sweep_seconds)
-            try:
-                await self._sweep()
-            except Exception as error:
-                log.warning("groups_sweep_failed", exc_info=error)
+        super().__init__("groups-sweeper", self._sweep, settings.sweep_seconds)
 
     async def _sweep(self) -> None:
         await self._deal(find_idle_pods, dissolve_idle, age=self._settings.idle_pod_seconds)

@@ -59,7 +59,7 @@ class InboxCapability(Capability[InboxSettings]):
     async def start(self) -> None:
         await self.hub.store.apply(release_node, self.hub.node)
         self._courier.start()
-        self._sweeper.start()
+        await self._sweeper.start()
 
     async def stop(self) -> None:
         await self._sweeper.stop()

@@ -82,7 +82,7 @@ class MemoryCapability(Capability[MemorySettings]):
         self._sweeper = Sweeper(store, self._database, self._writes, self._indexer, self._cache.readings, self.settings)
         await self._subscriptions.load()
         self._others = await self.hub.bus.subscribe(self._changed_elsewhere, topics=(TOPIC,))
-        self._sweeper.start()
+        await self._sweeper.start()
 
     async def stop(self) -> None:
         await self._others.cancel()

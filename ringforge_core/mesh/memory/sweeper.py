@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 
 from ringforge_core.errors import Unavailable
 from ringforge_core.identity.ids import now
@@ -18,13 +16,12 @@ from ringforge_core.mesh.memory.readings import Addition, Readings
 from ringforge_core.mesh.memory.settings import MemorySettings
 from ringforge_core.mesh.memory.tables import memory_entries as table
 from ringforge_core.mesh.memory.writes import SECOND, ExpireEntries, MemoryWrites
+from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.plugin.schema import microseconds
 from ringforge_core.ports.store import Store, Transaction
 
 SLICE = 500
 """Entries taken at once, so that no commit is long."""
-
-log = structlog.get_logger(__name__)
 
 _FORGET = table.delete().where(
     table.c.tenant_id == sa.bindparam("of_tenant_id"),
@@ -34,7 +31,7 @@ _FORGET = table.delete().where(
 )
 
 
-class Sweeper:
+class Sweeper(Periodic):
     """Owned by the capability, which starts and stops it."""
 
     def __init__(
@@ -46,35 +43,20 @@ class Sweeper:
         self._indexer = indexer
         self._addition = Addition(database)
         self._readings = readings
-        self._pause = settings.sweep_seconds
         self._keep = int(settings.keep_deleted_hours * 3600 * SECOND)
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="memory-sweeper")
+        super().__init__("memory-sweeper", self._sweep, settings.sweep_seconds)
 
     async def stop(self) -> None:
         """Count the last readings."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
-            with suppress(Unavailable):
-                await self._readings.flush(self._store, self._addition)
+        await super().stop()
+        with suppress(Unavailable):
+            await self._readings.flush(self._store, self._addition)
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._pause)
-            try:
-                await self._readings.flush(self._store, self._addition)
-                await self._expire(microseconds(now()))
-                await self._indexer.index_all()
-                await self._forget(microseconds(now()) - self._keep)
-            except Unavailable as error:
-                log.warning("memory_sweep_failed", reason=error.reason)
-            except Exception:
-                log.exception("memory_sweep_failed")
+    async def _sweep(self) -> None:
+        await self._readings.flush(self._store, self._addition)
+        await self._expire(microseconds(now()))
+        await self._indexer.index_all()
+        await self._forget(microseconds(now()) - self._keep)
 
     async def _expire(self, at: int) -> None:
         query = (

@@ -26,7 +26,7 @@ class LocalEventBus(EventBus):
         self._groups: dict[tuple[str, frozenset[str]], Consumer] = {}
 
     async def start(self) -> None:
-        self._retention.start()
+        await self._retention.start()
 
     async def stop(self) -> None:
         await self._retention.stop()
