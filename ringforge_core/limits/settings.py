@@ -19,9 +19,12 @@ class LimitsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     failures_per_address: Annotated[
         str, Meta(description="Failed sign-ins from one address; then only keys that were good before are looked at.")
     ] = "10/minute"
+    challenges_per_agent: Annotated[
+        str, Meta(description="Challenges for one agent: each connect with a key pair asks for one.")
+    ] = "30/minute"
     challenges_per_address: Annotated[
-        str, Meta(description="Challenges that one address may ask for; as many for one agent.")
-    ] = "5/minute"
+        str, Meta(description="Challenges for one address; a whole fleet behind it comes back at once after a restart.")
+    ] = "600/minute"
     checks_per_address: Annotated[str, Meta(description="Calls of /api/connect/check from one address.")] = "10/minute"
     free: Plan = FREE
     pro: Plan = PRO
@@ -30,7 +33,7 @@ class LimitsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     unlimited: Plan = UNLIMITED
 
     def __post_init__(self) -> None:
-        for name in ("failures_per_address", "challenges_per_address", "checks_per_address"):
+        for name in ("failures_per_address", "challenges_per_agent", "challenges_per_address", "checks_per_address"):
             try:
                 parse_rates(getattr(self, name))
             except ValueError as error:

@@ -53,10 +53,10 @@ class SignInGuard:
 
     def check_challenge(self, address: str | None, agent_id: str) -> None:
         """Before a challenge is made: who asks too often, or for an agent that is asked for too often, gets none."""
-        rate = self._settings.challenges_per_address
         if address is not None:
+            rate = self._settings.challenges_per_address
             _raise(self._limiter.check(rate, "challenges of an address", _network(address)))
-        _raise(self._limiter.check(rate, "challenges of an agent", agent_id))
+        _raise(self._limiter.check(self._settings.challenges_per_agent, "challenges of an agent", agent_id))
 
     def check_key_check(self, address: str | None) -> None:
         """Before `/api/connect/check` looks at a key."""

@@ -34,7 +34,7 @@ Shell = Callable[..., Awaitable[Outcome]]
 
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[TestHub]:
-    async with running_hub(tmp_path / "hub", settings={"RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "off"}) as hub:
+    async with running_hub(tmp_path / "hub") as hub:
         yield hub
 
 

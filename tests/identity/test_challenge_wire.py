@@ -22,7 +22,7 @@ from ringforge_core.testkit.phoenix_client import PhoenixClient
 from ringforge_core.testkit.postgres import PostgresServer
 
 UNLIMITED = {
-    "RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "off",
+    "RINGFORGE__LIMITS__CHALLENGES_PER_AGENT": "off",
     "RINGFORGE__LIMITS__FAILURES_PER_ADDRESS": "off",
 }
 

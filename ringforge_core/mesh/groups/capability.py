@@ -65,7 +65,7 @@ class GroupsCapability(Capability[GroupsSettings]):
     async def start(self) -> None:
         self._inbox = inbox_of(self.hub)
         self._subscription = await self.hub.bus.subscribe(self._inbox.on_events, topics=(conversation.TOPIC,))
-        self._sweeper.start()
+        await self._sweeper.start()
 
     async def stop(self) -> None:
         await self._sweeper.stop()
@@ -94,30 +94,30 @@ class GroupsCapability(Capability[GroupsSettings]):
         )
         return await self.hub.store.apply(create_groups, creation, once=call.once)
 
-    @event("group:join")
+    @event("group:join", idempotent=True)
     async def join(self, call: Call, request: JoinGroup) -> JoinedGroup:
         """Become a member; nothing changes when you are one."""
-        return await self.hub.store.apply(membership.join_groups, _of_agent(call.agent, request.group_id))
+        return await self.hub.store.apply(membership.join_groups, _of_agent(call.agent, request.group_id), once=call.once)
 
-    @event("group:leave")
+    @event("group:leave", idempotent=True)
     async def leave(self, call: Call, request: LeaveGroup) -> LeftGroup:
         """Be a member no more. The last owner's role goes to another member; with the last member the group dissolves."""
-        return await self.hub.store.apply(membership.leave_groups, _of_agent(call.agent, request.group_id))
+        return await self.hub.store.apply(membership.leave_groups, _of_agent(call.agent, request.group_id), once=call.once)
 
-    @event("group:set_role")
+    @event("group:set_role", idempotent=True)
     async def set_role(self, call: Call, request: SetRole) -> RoleSet:
         """Give a member a role; for owners."""
         wanted = _of_agent(call.agent, request.group_id)
         change = membership.RoleChange(**msgspec.structs.asdict(wanted), agent_id=request.agent_id, role=request.role)
-        return await self.hub.store.apply(membership.set_roles, change)
+        return await self.hub.store.apply(membership.set_roles, change, once=call.once)
 
-    @event("group:dissolve")
+    @event("group:dissolve", idempotent=True)
     async def dissolve(self, call: Call, request: DissolveGroup) -> DissolvedGroup:
         """End the group, with the result of its work; for owners. Its name is free again."""
         check_size("result", request.result, RESULT_BYTES)
         wanted = _of_agent(call.agent, request.group_id)
         dissolution = membership.Dissolution(**msgspec.structs.asdict(wanted), result=request.result)
-        return await self.hub.store.apply(membership.dissolve_groups, dissolution)
+        return await self.hub.store.apply(membership.dissolve_groups, dissolution, once=call.once)
 
     @event("group:message", counts="messages_today", rate="100/minute", idempotent=True)
     async def message(self, call: Call, request: SendGroupMessage) -> GroupMessageSent:

@@ -66,7 +66,7 @@ async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
     pytest.importorskip(
         "ringforge_eventbus_local", reason="ringforge-eventbus-local, a hub's default bus, is not installed"
     )
-    settings = {"RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "off"}  # these tests reconnect more often than agents do
+    settings = {"RINGFORGE__LIMITS__CHALLENGES_PER_AGENT": "off"}  # these tests reconnect more often than agents do
     async with testkit.running_hub(tmp_path, settings=settings) as running:
         yield RealHub(running)
 

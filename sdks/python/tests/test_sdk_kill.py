@@ -16,7 +16,7 @@ BETWEEN_KILLS = 40
 async def hub_process(tmp_path):
     testkit = pytest.importorskip("ringforge_core.testkit.hub_process", reason="ringforge-core is not installed")
     pytest.importorskip("ringforge_eventbus_local", reason="ringforge-eventbus-local, a hub's default bus, is missing")
-    settings = {"RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "off"}
+    settings = {"RINGFORGE__LIMITS__CHALLENGES_PER_AGENT": "off"}
     process = testkit.HubProcess(tmp_path / "hub", settings=settings)
     await process.start()
     yield process

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from group_fleet import GroupFleet, settled
+from group_fleet import GroupAgent, GroupFleet, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,6 +78,28 @@ async def test_d45_a_repeated_create_gets_the_first_reply_and_makes_nothing(flee
     assert [group["group_id"] for group in (await agent.ok("list"))["groups"]] == [first["group_id"]]
     await settled(agent)
     assert len(agent.heard("created", name="once")) == 1
+
+
+async def test_what_was_done_and_is_asked_again_under_its_key_is_answered_as_before(fleet: GroupFleet) -> None:
+    """A client that lost the reply sends again: it must not hear that it is no member, or that the group is dissolved."""
+    owner, guest = await fleet.join("owner"), await fleet.join("guest")
+    group_id = await owner.create("lasting")
+    deeds: list[tuple[GroupAgent, str, dict[str, Any]]] = [
+        (guest, "group:join", {}),
+        (owner, "group:set_role", {"agent_id": guest.id, "role": "admin"}),
+        (guest, "group:leave", {}),
+        (owner, "group:dissolve", {"result": "done"}),
+    ]
+    for agent, event, fields in deeds:
+        request = {"payload": {"group_id": group_id, **fields}, "_idempotency_key": "again"}
+        first = await agent.client.ok(event, request)
+        assert await agent.client.ok(event, request) == first, event
+    await settled(owner, guest)
+    assert [len(owner.heard(push, group_id=group_id)) for push in ("member_joined", "member_left", "dissolved")] == [
+        1,
+        1,
+        1,
+    ]
 
 
 async def test_d45_a_refused_create_can_be_tried_again_under_its_key(fleet: GroupFleet) -> None:
