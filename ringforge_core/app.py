@@ -35,7 +35,7 @@ from ringforge_core.identity import Admission, Bootstrap, FleetPurge, Revocation
 from ringforge_core.limits import Limits, Quotas, recount
 from ringforge_core.plugin.capability import Capability, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
-from ringforge_core.ports.event_bus import EventBus
+from ringforge_core.ports.event_bus import EventBus, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.bounds import Bounds
 from ringforge_core.socket.delivery import HUB_TOPICS
@@ -99,14 +99,14 @@ class Hub:
             await recount(self.store, self.quotas.counted)
             relay = Relay(self.store, self.bus)
             watch = RevocationWatch(self.store, self.gateway.revoke, self.gateway.agents_moved)
-            purge = FleetPurge(self.store, self.bus)
+            topics = self._topics()
+            purge = FleetPurge(self.store, self.bus, [topic.name for topic in topics])
             parts: list[EventBus | Relay | FleetPurge | Limits | Capability[Any]] = [
                 self.bus, relay, purge, self.limits, *self.capabilities,
             ]  # fmt: skip
             for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)
-            topics = [*HUB_TOPICS] + [topic for capability in self.capabilities for topic in capability.topics]
             retention = timedelta(hours=self.config.event_bus.retention_hours)
             self.gateway.rooms.keep_topics(self.bus, topics, retention)
             await self.gateway.start(self.capabilities)
@@ -150,6 +150,10 @@ class Hub:
             logging_config=None,
             request_max_body_size=1024 * 1024,
         )
+
+    def _topics(self) -> tuple[TopicKind, ...]:
+        """All that a fleet has on the bus."""
+        return HUB_TOPICS + tuple(topic for capability in self.capabilities for topic in capability.topics)
 
     def _counted(self) -> dict[str, list[sa.Select[tuple[str, int]]]]:
         """What the capabilities count of their tables, by quota."""

@@ -14,7 +14,7 @@ from ringforge_core.cli.lazy import LazyGroup
 from ringforge_core.cli.output import json_option, print_json, print_table
 from ringforge_core.cli.store import find_tenant, opened_store, tenant_option
 from ringforge_core.config import Config
-from ringforge_core.errors import Conflict
+from ringforge_core.errors import Conflict, NotFound
 from ringforge_core.plugin import iso
 
 EPILOG = """
@@ -80,6 +80,11 @@ def verify(tenant: str | None, as_json: bool) -> None:
             return await log.verify(store, None if tenant is None else await find_tenant(store, tenant))
 
     found = asyncio.run(look(configuration()))
+    if not found:
+        raise NotFound(
+            "There is no audit log in this store, so nothing was verified.",
+            fix="Is it the hub's store? Check --config, the working directory and [store] url.",
+        )
     if as_json:
         print_json(found)
     else:

@@ -6,7 +6,7 @@ wait for a long deletion.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -41,9 +41,12 @@ class Slice(msgspec.Struct, frozen=True):
 class FleetPurge(Periodic):
     """A task that purges what was deleted, by whichever hub. Two hubs that purge one fleet do each other no harm."""
 
-    def __init__(self, store: Store, bus: EventBus, *, interval: float = 60.0, grace: timedelta = GRACE) -> None:
+    def __init__(
+        self, store: Store, bus: EventBus, topics: Iterable[str], *, interval: float = 60.0, grace: timedelta = GRACE
+    ) -> None:
         self._store = store
         self._bus = bus
+        self._topics = tuple(topics)
         self._grace = grace
         super().__init__("fleet-purge", self.purge, interval)
 
@@ -59,8 +62,8 @@ class FleetPurge(Periodic):
 
     async def _purge(self, fleet: DeletedFleet) -> None:
         names = await self._store.read(_tables_of_fleets)
-        for name in await self._store.read(lambda connection: _topics(connection, fleet)):
-            await self._bus.trim(Topic(fleet.tenant_id, fleet.fleet_id, name), before=now())
+        for name in self._topics:
+            await self._bus.drop_topic(Topic(fleet.tenant_id, fleet.fleet_id, name))
         for name in names:
             while await self._store.apply(_delete_slices, Slice(name, fleet)) == SLICE:
                 pass
@@ -72,11 +75,6 @@ def _tables_of_fleets(connection: sa.Connection) -> list[str]:
     existing = set(sa.inspect(connection).get_table_names())
     of_fleets = {name for name, table in metadata.tables.items() if {"tenant_id", "fleet_id"} <= set(table.c.keys())}
     return sorted((of_fleets & existing) - _KEPT)
-
-
-def _topics(connection: sa.Connection, fleet: DeletedFleet) -> list[str]:
-    events = metadata.tables["events"]
-    return list(connection.scalars(sa.select(events.c.topic).distinct().where(_of(events, fleet))))
 
 
 def _delete_slices(tx: Transaction, commands: Sequence[Slice]) -> list[int]:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.messages import Push, Reply, Request
-from ringforge_core.ports.event_bus import Event, EventBus
+from ringforge_core.ports.event_bus import Event, EventBus, TopicKind
 from ringforge_core.ports.store import Charge, Once, Store
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
@@ -145,8 +145,8 @@ class Capability(Generic[Settings]):
     name: ClassVar[str]
     settings_type: ClassVar[type[msgspec.Struct]] = NoSettings
     pushes: ClassVar[tuple[type[Push], ...]] = ()
-    topics: ClassVar[tuple[str, ...]] = ()
-    """The bus topics whose events this capability delivers."""
+    topics: ClassVar[tuple[TopicKind, ...]] = ()
+    """The bus topics of this capability's events, and how a broker is to lay them out."""
     join_type: ClassVar[type[Request] | None] = None
     """The fields of a join's payload that this capability reads; decoded and validated by the core."""
     migrations: ClassVar[str | None] = None
@@ -173,7 +173,10 @@ class Capability(Generic[Settings]):
         """A channel left or its connection ended; called exactly once per `on_join`."""
 
     def recipients(self, event: Event) -> Iterable[str] | None:
-        """The agent ids that an event is pushed to; None is the whole fleet. Also decides what a resume may see."""
+        """The agent ids that an event of the capability's topics is pushed to; None is the whole fleet, empty nobody.
+
+        Also decides what a resume may see.
+        """
         return event.audience.agents
 
     @classmethod

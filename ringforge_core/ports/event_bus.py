@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import msgspec
 
@@ -57,6 +58,21 @@ class Topic(msgspec.Struct, frozen=True):
         return f"ringforge.{self.fleet_id}.{self.name}"
 
 
+class TopicKind(msgspec.Struct, frozen=True):
+    """A topic that every fleet has, and how a broker is to lay it out. `compacted` keeps the newest event of each key."""
+
+    name: str
+    partitions: int = 1
+    compacted: bool = False
+
+
+class BusLoad(msgspec.Struct, frozen=True):
+    """How busy a bus is, in events: `queued` wait to be sent, `lag` were sent but this node did not handle them yet."""
+
+    queued: int = 0
+    lag: int = 0
+
+
 class ReplayFilter(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay returns: instants inclusive, `tags` any of, the rest all of; oldest first.
 
@@ -94,6 +110,9 @@ class Subscription(ABC):
 class EventBus(ABC):
     """Carries events to subscribers and keeps them for replay. Every verb raises `Unavailable` when the broker is gone."""
 
+    log_in_store: ClassVar[bool] = False
+    """True when what it replays is the store's own log: then nothing has to be carried to it before it can be replayed."""
+
     @abstractmethod
     async def start(self) -> None:
         """Connect; returns when publish and subscribe work."""
@@ -103,7 +122,9 @@ class EventBus(ABC):
         """Flush what was accepted, then disconnect. A second call does nothing."""
 
     @abstractmethod
-    async def ensure_topic(self, topic: Topic, *, retention: timedelta, partitions: int = 1) -> None:
+    async def ensure_topic(
+        self, topic: Topic, *, retention: timedelta, partitions: int = 1, compacted: bool = False
+    ) -> None:
         """Create the topic, or bring its retention up to date; an existing topic keeps its partitions."""
 
     @abstractmethod
@@ -125,3 +146,11 @@ class EventBus(ABC):
     @abstractmethod
     async def trim(self, topic: Topic, *, before: datetime) -> int:
         """Forget events older than `before`; returns how many, 0 for an unknown topic."""
+
+    @abstractmethod
+    async def drop_topic(self, topic: Topic) -> None:
+        """Forget the topic and all its events; an unknown one is forgotten already."""
+
+    @abstractmethod
+    def load(self) -> BusLoad:
+        """How busy the bus is right now, from what this node knows; never waits."""

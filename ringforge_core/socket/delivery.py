@@ -9,12 +9,12 @@ import msgspec
 
 from ringforge_core.limits import TOPIC as QUOTA_WARNINGS
 from ringforge_core.plugin.capability import AgentSession, Capability
-from ringforge_core.ports.event_bus import Event, ReplayFilter
+from ringforge_core.ports.event_bus import Event, ReplayFilter, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.rooms import Room, Rooms
 
-HUB_TOPICS = (QUOTA_WARNINGS,)
+HUB_TOPICS = (TopicKind(QUOTA_WARNINGS),)
 """What the hub itself tells the fleets."""
 PAGE = 500
 """Missed events read at once."""
@@ -46,7 +46,7 @@ class Delivery:
         self._rooms = rooms
         self._store = store
         self._by_topic: Mapping[str, Capability[Any]] = {
-            topic: capability for capability in capabilities for topic in capability.topics
+            topic.name: capability for capability in capabilities for topic in capability.topics
         }
 
     async def deliver(self, events: Sequence[Event]) -> None:
@@ -100,7 +100,7 @@ class Delivery:
         capability = self._by_topic.get(event.topic)
         if capability is not None:
             return capability.recipients(event)
-        return event.audience.agents if event.topic in HUB_TOPICS else ()
+        return event.audience.agents if event.topic == QUOTA_WARNINGS else ()
 
 
 def numbered(event: Event) -> bytes:

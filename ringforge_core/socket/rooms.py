@@ -15,7 +15,7 @@ from datetime import timedelta
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.plugin.messages import Push, encode_message
 from ringforge_core.ports import event_bus
-from ringforge_core.ports.event_bus import Event, EventBus
+from ringforge_core.ports.event_bus import Event, EventBus, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.fanout import Fanout, Topic
@@ -66,10 +66,10 @@ class Rooms:
         self._store = store
         self._rooms: dict[str, Room] = {}
         self._bus: EventBus
-        self._topics: Sequence[str] = ()
+        self._topics: Sequence[TopicKind] = ()
         self._retention = timedelta()
 
-    def keep_topics(self, bus: EventBus, topics: Sequence[str], retention: timedelta) -> None:
+    def keep_topics(self, bus: EventBus, topics: Sequence[TopicKind], retention: timedelta) -> None:
         """The topics that every fleet has on the bus, and how long their events are kept there."""
         self._bus, self._topics, self._retention = bus, topics, retention
 
@@ -100,9 +100,11 @@ class Rooms:
         async with room.opening:
             if room.epoch:
                 return
-            for name in self._topics:
-                topic = event_bus.Topic(agent.tenant_id, agent.fleet_id, name)
-                await self._bus.ensure_topic(topic, retention=self._retention)
+            for kind in self._topics:
+                topic = event_bus.Topic(agent.tenant_id, agent.fleet_id, kind.name)
+                await self._bus.ensure_topic(
+                    topic, retention=self._retention, partitions=kind.partitions, compacted=kind.compacted
+                )
             position = await self._store.position(agent.tenant_id, agent.fleet_id)
             room.epoch = position.epoch
             room.seq = max(room.seq, position.seq)

@@ -344,6 +344,18 @@ class EventBusContract:
         assert ids((await bus.replay(other, ReplayFilter())).events) == ids(kept)
         assert await bus.trim(new_topic(), before=datetime.now(UTC)) == 0
 
+    async def test_a_dropped_topic_is_empty(self, bus: EventBus, publish_durably: PublishDurably) -> None:
+        topic = new_topic()
+        other = Topic(topic.tenant_id, topic.fleet_id, "memory")
+        for name in (topic, other):
+            await bus.ensure_topic(name, retention=timedelta(hours=1))
+        await publish_durably(new_events(topic, 3))
+        kept = await publish_durably(new_events(other, 3))
+        await bus.drop_topic(topic)
+        await bus.drop_topic(topic)
+        assert (await bus.replay(topic, ReplayFilter())).events == ()
+        assert ids((await bus.replay(other, ReplayFilter())).events) == ids(kept)
+
     async def test_a_topic_is_ensured_again_with_another_retention(
         self, bus: EventBus, publish_durably: PublishDurably
     ) -> None:

@@ -74,3 +74,8 @@ async def test_the_command_line_verifies_beside_a_running_hub_and_names_the_brok
             await hub.run("audit", "verify")
     finally:
         await hub.stop()
+
+
+async def test_a_store_without_an_audit_log_does_not_pass_for_a_verified_one(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="nothing was verified"):
+        await HubProcess(tmp_path).run("audit", "verify")

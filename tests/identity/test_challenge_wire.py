@@ -172,7 +172,7 @@ async def test_d27_a_revoked_key_ends_the_session_that_a_signature_opened_and_th
 
 
 async def test_challenges_are_limited_and_the_answer_says_until_when(tmp_path: Path) -> None:
-    async with running_hub(tmp_path) as hub:
+    async with running_hub(tmp_path, settings={"RINGFORGE__LIMITS__CHALLENGES_PER_AGENT": "5/minute"}) as hub:
         agent = await register(hub, hub.keys, "scout")
         answers = [await post(hub, {"agent_id": agent.agent_id}) for _ in range(8)]
         assert [answer.status_code for answer in answers[:5]] == [200] * 5

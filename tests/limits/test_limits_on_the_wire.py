@@ -334,6 +334,7 @@ async def test_d32_the_check_of_keys_is_limited(tmp_path: Path) -> None:
 
 
 async def test_challenges_are_limited_for_an_address_and_for_an_agent(tmp_path: Path) -> None:
-    async with small_hub(tmp_path) as hub, httpx.AsyncClient(base_url=hub.http_url) as http:
+    few = {"RINGFORGE__LIMITS__CHALLENGES_PER_ADDRESS": "5/minute"}
+    async with running_hub(tmp_path, settings=few) as hub, httpx.AsyncClient(base_url=hub.http_url) as http:
         answers = [await http.post("/api/auth/challenge", json={"agent_id": f"ag_{n}"}) for n in range(7)]
         assert [answer.status_code for answer in answers] == [404] * 5 + [429] * 2

@@ -21,6 +21,8 @@ from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 from ringforge_core.testkit.postgres import PostgresServer
 
+TOPICS = ("activity", "memory")
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def running(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TestHub]:
@@ -197,7 +199,7 @@ async def test_d120_a_deleted_fleet_leaves_nothing_behind(running: TestHub, admi
     kept = await _rows_of(store, running.keys.fleet_id)
 
     await admin.ok("fleet:delete", {"fleet_id": lab})
-    purge = FleetPurge(store, running.hub.bus, grace=timedelta())
+    purge = FleetPurge(store, running.hub.bus, TOPICS, grace=timedelta())
     assert await purge.purge() == 1
     assert await _rows_of(store, lab) == set()
     assert await _rows_of(store, running.keys.fleet_id) == kept
@@ -210,7 +212,7 @@ async def test_d120_the_purge_waits_for_what_is_still_under_way(running: TestHub
     lab = (await admin.ok("fleet:create", {"name": "lab"}))["payload"]["id"]
     await store.position(running.keys.tenant_id, lab)
     await admin.ok("fleet:delete", {"fleet_id": lab})
-    assert await FleetPurge(store, running.hub.bus).purge() == 0
+    assert await FleetPurge(store, running.hub.bus, TOPICS).purge() == 0
     assert await _rows_of(store, lab) == {"fleet_logs", deleted_fleets.name}
 
 
@@ -218,11 +220,11 @@ async def test_d120_the_hub_purges_by_itself(running: TestHub, admin: PhoenixCli
     lab = (await admin.ok("fleet:create", {"name": "lab"}))["payload"]["id"]
     await running.hub.store.position(running.keys.tenant_id, lab)
     await admin.ok("fleet:delete", {"fleet_id": lab})
-    purge = FleetPurge(running.hub.store, running.hub.bus, interval=0.01, grace=timedelta())
+    purge = FleetPurge(running.hub.store, running.hub.bus, TOPICS, interval=0.01, grace=timedelta())
     await purge.start()
     async with asyncio.timeout(5):
         while await _rows_of(running.hub.store, lab):  # noqa: ASYNC110 — the database has no event to wait on
             await asyncio.sleep(0.01)
     await purge.stop()
     await purge.stop()
-    assert "ringforge-fleet-purge" in {task.get_name() for task in asyncio.all_tasks()}  # the running hub's own
+    assert "fleet-purge" in {task.get_name() for task in asyncio.all_tasks()}  # the running hub's own

@@ -36,7 +36,7 @@ from ringforge_core.plugin import (
     new_event_id,
     now,
 )
-from ringforge_core.ports.event_bus import FLEET, Audience, Event, ReplayFilter, Topic
+from ringforge_core.ports.event_bus import FLEET, Audience, Event, ReplayFilter, Topic, TopicKind
 from ringforge_core.ports.store import Transaction
 
 TOPIC = "activity"
@@ -45,7 +45,7 @@ TOPIC = "activity"
 class ActivityCapability(Capability[NoSettings]):
     name = "activity"
     pushes = (Activity,)
-    topics = (TOPIC,)
+    topics = (TopicKind(TOPIC, partitions=6),)
     migrations = "ringforge_core.mesh.activity.migrations"
 
     def __init__(self, hub: Hub, settings: NoSettings) -> None:

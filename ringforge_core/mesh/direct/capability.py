@@ -34,7 +34,7 @@ from ringforge_core.mesh.direct.settings import DirectSettings
 from ringforge_core.mesh.direct.tables import direct_messages
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, event
-from ringforge_core.ports.event_bus import Subscription
+from ringforge_core.ports.event_bus import Event, Subscription, TopicKind
 
 
 class _KeptReply(msgspec.Struct):
@@ -48,6 +48,7 @@ class DirectCapability(Capability[DirectSettings]):
     name = "direct"
     settings_type = DirectSettings
     pushes = (Message, MessageRead, Typing)
+    topics = (TopicKind(TOPIC, partitions=3),)
     migrations = "ringforge_core.mesh.direct.migrations"
 
     def __init__(self, hub: Hub, settings: DirectSettings) -> None:
@@ -67,6 +68,10 @@ class DirectCapability(Capability[DirectSettings]):
     async def stop(self) -> None:
         await self._retention.stop()
         await self._subscription.cancel()
+
+    def recipients(self, event: Event) -> tuple[()]:
+        """Nobody: the inbox pushes messages, and keeps them until they are delivered."""
+        return ()
 
     @event("direct:send", counts="messages_today", rate="100/minute", idempotent=True)
     async def send(self, call: Call, request: SendMessage) -> MessageAccepted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -46,14 +47,14 @@ from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.sweeper import GroupSweeper
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, Member, event
-from ringforge_core.ports.event_bus import Subscription
+from ringforge_core.ports.event_bus import Event, Subscription, TopicKind
 
 
 class GroupsCapability(Capability[GroupsSettings]):
     name = "groups"
     settings_type = GroupsSettings
     pushes = (Created, MemberJoined, MemberLeft, RoleChanged, Dissolved, Invited, GroupMessage)
-    topics = (announcements.TOPIC,)  # and not that of the messages: the inbox pushes those
+    topics = (TopicKind(announcements.TOPIC, partitions=3), TopicKind(conversation.TOPIC, partitions=3))
     migrations = "ringforge_core.mesh.groups.migrations"
 
     def __init__(self, hub: Hub, settings: GroupsSettings) -> None:
@@ -70,6 +71,10 @@ class GroupsCapability(Capability[GroupsSettings]):
     async def stop(self) -> None:
         await self._sweeper.stop()
         await self._subscription.cancel()
+
+    def recipients(self, event: Event) -> Iterable[str] | None:
+        """Of messages nobody: the inbox pushes them, and keeps them until they are delivered."""
+        return () if event.topic == conversation.TOPIC else super().recipients(event)
 
     async def on_join(self, member: Member, fields: Any) -> None:
         agent = member.agent

@@ -27,7 +27,7 @@ from ringforge_core.mesh.inbox.settings import InboxSettings
 from ringforge_core.mesh.inbox.settle import Settlement, settle
 from ringforge_core.mesh.inbox.sweeper import Sweeper
 from ringforge_core.plugin import Call, Capability, Hub, Member, event
-from ringforge_core.ports.event_bus import Event
+from ringforge_core.ports.event_bus import Event, TopicKind
 
 HAND_OVER_SECONDS = 0.5
 """How long a sender waits to hear that its message was pushed, when others were queued before it."""
@@ -47,7 +47,7 @@ class InboxCapability(Capability[InboxSettings]):
     name = "inbox"
     settings_type = InboxSettings
     pushes = (Receipt,)
-    topics = (RECEIPTS,)
+    topics = (TopicKind(RECEIPTS, partitions=3),)
     migrations = "ringforge_core.mesh.inbox.migrations"
 
     def __init__(self, hub: Hub, settings: InboxSettings) -> None:

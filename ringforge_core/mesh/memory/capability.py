@@ -49,7 +49,7 @@ from ringforge_core.mesh.memory.words import words_of
 from ringforge_core.mesh.memory.writes import RESOURCE, TOPIC, Command, DeleteEntry, MemoryWrites, SetEntry, no_entry
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, encode_payload, event
 from ringforge_core.plugin.schema import microseconds
-from ringforge_core.ports.event_bus import Event, Subscription
+from ringforge_core.ports.event_bus import Event, Subscription, TopicKind
 
 RATE = "50/minute"
 
@@ -58,7 +58,7 @@ class MemoryCapability(Capability[MemorySettings]):
     name = "memory"
     settings_type = MemorySettings
     pushes = (MemoryChanged,)
-    topics = (TOPIC,)
+    topics = (TopicKind(TOPIC, partitions=3, compacted=True),)
     migrations = "ringforge_core.mesh.memory.migrations"
 
     counted = MappingProxyType({RESOURCE: LIVING_BY_TENANT})

@@ -23,12 +23,13 @@ from ringforge_core.mesh.profiles.messages import (
     UpdateProfile,
 )
 from ringforge_core.plugin import AgentSession, Call, Capability, NoSettings, event
+from ringforge_core.ports.event_bus import TopicKind
 
 
 class ProfilesCapability(Capability[NoSettings]):
     name = "profiles"
     pushes = (ProfileUpdated, AgentDeparted, AgentArrived)
-    topics = (TOPIC,)
+    topics = (TopicKind(TOPIC),)
 
     @event("agent:update_profile", idempotent=True)
     async def update(self, call: Call, request: UpdateProfile) -> ProfileUpdated:

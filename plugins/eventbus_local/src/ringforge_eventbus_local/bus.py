@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ringforge_core.plugin import AdapterContext
-from ringforge_core.ports.event_bus import Event, EventBus, Handler, Replay, ReplayFilter, Subscription, Topic
+from ringforge_core.ports.event_bus import (
+    BusLoad,
+    Event,
+    EventBus,
+    Handler,
+    Replay,
+    ReplayFilter,
+    Subscription,
+    Topic,
+)
 from ringforge_eventbus_local.consumer import Consumer
 from ringforge_eventbus_local.member import Member
 from ringforge_eventbus_local.retention import Retention
@@ -16,6 +25,8 @@ from ringforge_eventbus_local.settings import LocalEventBusSettings
 
 class LocalEventBus(EventBus):
     """Works in one process; what is published must have been committed to `context.store` before."""
+
+    log_in_store = True
 
     def __init__(self, settings: LocalEventBusSettings, context: AdapterContext) -> None:
         self._settings = settings
@@ -38,7 +49,9 @@ class LocalEventBus(EventBus):
         for member in list(self._members):
             await member.abort()
 
-    async def ensure_topic(self, topic: Topic, *, retention: timedelta, partitions: int = 1) -> None:
+    async def ensure_topic(
+        self, topic: Topic, *, retention: timedelta, partitions: int = 1, compacted: bool = False
+    ) -> None:
         self._retention.keep(topic, retention)
 
     async def publish(self, events: Sequence[Event]) -> None:
@@ -57,6 +70,13 @@ class LocalEventBus(EventBus):
 
     async def trim(self, topic: Topic, *, before: datetime) -> int:
         return await self._store.trim_events(topic.tenant_id, topic.fleet_id, topic.name, before=before)
+
+    async def drop_topic(self, topic: Topic) -> None:
+        self._retention.forget(topic)
+        await self.trim(topic, before=datetime.max.replace(tzinfo=UTC))
+
+    def load(self) -> BusLoad:
+        return BusLoad(lag=sum(consumer.backlog() for consumer in self._consumers))
 
     def _consumer(self, topics: frozenset[str], group: str | None) -> Consumer:
         """Members of a group that want the same topics share one consumer; who has no group has its own."""

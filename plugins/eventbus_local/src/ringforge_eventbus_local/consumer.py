@@ -66,6 +66,10 @@ class Consumer:
         else:
             self._gaps[fleet] = Gap(event.seq - 1, event.seq)
 
+    def backlog(self) -> int:
+        """Events that were offered and not taken yet, those in the log only included."""
+        return len(self._queue) + sum(gap.until - gap.after for gap in self._gaps.values())
+
     def take(self, member: object) -> list[Event]:
         """The next events for this member, which owes a `done` or a `give_back` for them.
 

@@ -20,6 +20,9 @@ class Retention(Periodic):
     def keep(self, topic: Topic, retention: timedelta) -> None:
         self._kept[topic.tenant_id, topic.fleet_id, topic.name] = retention
 
+    def forget(self, topic: Topic) -> None:
+        self._kept.pop((topic.tenant_id, topic.fleet_id, topic.name), None)
+
     async def _trim(self) -> None:
         now = datetime.now(UTC)
         for (tenant_id, fleet_id, name), retention in list(self._kept.items()):
