@@ -7,7 +7,7 @@ all of them. SQL is SQLAlchemy Core on both sides of this port; which database r
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -121,6 +121,21 @@ class Store(ABC):
     @abstractmethod
     def on_commit(self, listener: Callable[[Sequence[Event]], None]) -> None:
         """Call `listener` on the event loop with the events of each commit, in `seq` order, before callers resume."""
+
+    @property
+    @abstractmethod
+    def shared(self) -> bool:
+        """Whether other hubs may use the database at the same time."""
+
+    @abstractmethod
+    def signal(self, name: str, body: bytes) -> None:
+        """Tell the other hubs on this database, soon and in this order; `body` is JSON text. On one of a single hub nothing
+        happens. Signals are lost when a hub's connection breaks: they hint at what the database knows for certain."""
+
+    @abstractmethod
+    def on_signal(self, name: str, listener: Callable[[bytes], None], *, missed: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Call `listener` on the event loop with each signal of this name that another hub sent; `missed` when some may
+        have been lost."""
 
     @abstractmethod
     async def position(self, tenant_id: str, fleet_id: str) -> FleetPosition:

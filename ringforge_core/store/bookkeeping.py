@@ -41,6 +41,8 @@ class Bookkeeping:
     def __init__(self, quotas: Quotas | None = None, audit: AuditTrail | None = None) -> None:
         self.quotas = quotas
         self.audit = audit
+        self.outbox: str | None = None
+        """The name of this hub when its events must be handed to a bus outside of the store."""
 
 
 def admit(account: Account, works: Sequence[Work]) -> list[Work]:

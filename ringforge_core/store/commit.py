@@ -16,6 +16,7 @@ from ringforge_core.store.bookkeeping import Account, Bookkeeping, admit, give_b
 from ringforge_core.store.failures import is_outage, translated
 from ringforge_core.store.log import record
 from ringforge_core.store.once import Idempotency
+from ringforge_core.store.outbox import put_into_outbox
 from ringforge_core.store.prepared import PreparedStatements
 from ringforge_core.store.work import Committed, Work
 
@@ -63,7 +64,10 @@ class SqlTransaction:
             self.account.settle()
         if self.entries and self._bookkeeping.audit is not None:
             self._bookkeeping.audit.enter(self, self.entries)
-        return record(self, self.appended)
+        numbered = record(self, self.appended)
+        if numbered and self._bookkeeping.outbox is not None:
+            put_into_outbox(self, self._bookkeeping.outbox, numbered)
+        return numbered
 
 
 class Committer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from ringforge_core.store.once import Idempotency, forget_expired
 from ringforge_core.store.postgres import PostgresDatabase
 from ringforge_core.store.replay import read_events, read_position
 from ringforge_core.store.settings import StoreSettings
+from ringforge_core.store.signals import Signals
 from ringforge_core.store.sqlite import SqliteDatabase
 from ringforge_core.store.trim import SLICE, Trim, find_old, write_trims
 from ringforge_core.store.work import Work
@@ -33,18 +34,21 @@ Found = TypeVar("Found")
 class SqlStore(Store):
     """`migrations` are the packages of the capabilities' own tables, see `Capability.migrations`.
 
-    `bookkeeping` knows the quotas and the audit log; without it nothing is charged or entered.
+    `bookkeeping` knows the quotas and the audit log; without it nothing is charged or entered. `node` is the name that an
+    exclusive hub claims for itself among those that share a PostgreSQL.
     """
 
     def __init__(
         self, url: str, *, settings: StoreSettings | None = None, migrations: Sequence[str] = (),
-        bookkeeping: Bookkeeping | None = None,
+        bookkeeping: Bookkeeping | None = None, node: str | None = None,
     ) -> None:  # fmt: skip
         self._url = address.parse(url)
         self._settings = settings or StoreSettings(url=url)
         self._migrations = tuple(migrations)
         self._bookkeeping = bookkeeping or Bookkeeping()
         self._listeners: list[Listener] = []
+        self._signals = Signals()
+        self._node = node
         self._database: Database | None = None
         self._writer: Writer | None = None
         self._sweeper = Periodic("store-sweeper", self._sweep, self._settings.sweep_seconds)
@@ -56,10 +60,17 @@ class SqlStore(Store):
         self._database = opened
         self._writer = opened.writer(Committer(idempotency, self._bookkeeping), self._listeners)
         await self._writer.start()
+        if exclusive and self.shared:
+            try:
+                await self._signals.open(self._url, self._node)
+            except Exception:
+                await self.close()
+                raise
         await self._sweeper.start()
 
     async def close(self) -> None:
         await self._sweeper.stop()
+        await self._signals.close()
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer.close()
@@ -88,6 +99,18 @@ class SqlStore(Store):
 
     def on_commit(self, listener: Callable[[Sequence[Event]], None]) -> None:
         self._listeners.append(listener)
+
+    @property
+    def shared(self) -> bool:
+        return self._url.drivername != address.SQLITE
+
+    def signal(self, name: str, body: bytes) -> None:
+        self._signals.send(name, body)
+
+    def on_signal(
+        self, name: str, listener: Callable[[bytes], None], *, missed: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._signals.on_signal(name, listener, missed)
 
     async def position(self, tenant_id: str, fleet_id: str) -> FleetPosition:
         found = await self.read(lambda connection: read_position(connection, tenant_id, fleet_id))

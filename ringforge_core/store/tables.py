@@ -39,7 +39,21 @@ events = sa.Table(
     sa.Column("audience_agents", _Texts),
     sa.Column("audience_tags", _Texts),
 )
-"""The outbox and the log in one. `body` is the JSON text as it goes to clients."""
+"""The log. `body` is the JSON text as it goes to clients."""
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("fleet_id", sa.Text, primary_key=True),
+    sa.Column("first_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("node", sa.Text, nullable=False, index=True),
+)
+"""What a bus outside of the store has not got yet: from which number to which one, and the hub that hands it over."""
+
+event_bus_in_use = sa.Table("event_bus_in_use", metadata, sa.Column("name", sa.Text, primary_key=True))
+"""One row: the bus that the outbox is for."""
 
 idempotency = sa.Table(
     "idempotency",
