@@ -12,12 +12,17 @@ from ringforge_core.testkit.postgres import PostgresServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def hub_process(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HubProcess]:
-    settings = {}
+async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the hub keeps its data."""
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
-        settings["RINGFORGE__STORE__URL"] = await server.new_database()
-    hub = HubProcess(tmp_path / "hub", settings=settings)
+        return await server.new_database()
+    return f"sqlite:///{tmp_path / 'hub.db'}"
+
+
+@pytest.fixture
+async def hub_process(store_url: str, tmp_path: Path) -> AsyncIterator[HubProcess]:
+    hub = HubProcess(tmp_path / "hub", settings={"RINGFORGE__STORE__URL": store_url})
     await hub.start()
     yield hub
     await hub.stop()
