@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
@@ -31,10 +31,14 @@ from ringforge_core.http.handshake import handshake_handlers
 from ringforge_core.http.health import health_handlers
 from ringforge_core.http.metrics import metrics_handler
 from ringforge_core.http.openapi import openapi_config
+from ringforge_core.http.plugin_routes import add_routes
 from ringforge_core.identity import Admission, Bootstrap, FleetPurge, RevocationWatch, Sessions, first_start
+from ringforge_core.identity.founding import found_tenant
 from ringforge_core.limits import Limits, Quotas, recount
 from ringforge_core.plugin.capability import Capability, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
+from ringforge_core.plugin.tenancy import FoundTenant
+from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import EventBus, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.bounds import Bounds
@@ -62,6 +66,10 @@ class Hub:
     def __init__(self, config: Config, plugins: Plugins) -> None:
         self.config = config
         self.node = config.hub.node
+        self.data_directory = config.hub.data_directory
+        self.public_url = config.hub.public_url.rstrip("/") if config.hub.public_url else None
+        self.client_address = client_address(config.hub.trusted_proxies)
+        self.found_tenant: FoundTenant = found_tenant
         migrations = [
             loaded.capability.migrations for loaded in plugins.capabilities if loaded.capability.migrations is not None
         ]
@@ -81,6 +89,9 @@ class Hub:
         loaded_bus = plugins.adapter("event_bus")
         context = AdapterContext(data_directory=config.hub.data_directory, store=self.store, node=self.node)
         self.bus = loaded_bus.adapter.create(loaded_bus.settings, context)
+        self.auth: Mapping[str, Auth] = {
+            loaded.name: loaded.adapter.create(loaded.settings, context) for loaded in plugins.adapters["auth"]
+        }
         self.capabilities: list[Capability[Any]] = [
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
@@ -101,8 +112,8 @@ class Hub:
             watch = RevocationWatch(self.store, self.gateway.revoke, self.gateway.agents_moved)
             topics = self._topics()
             purge = FleetPurge(self.store, self.bus, [topic.name for topic in topics])
-            parts: list[EventBus | Relay | FleetPurge | Limits | Capability[Any]] = [
-                self.bus, relay, purge, self.limits, *self.capabilities,
+            parts: list[EventBus | Relay | FleetPurge | Limits | Auth | Capability[Any]] = [
+                self.bus, relay, purge, self.limits, *self.auth.values(), *self.capabilities,
             ]  # fmt: skip
             for part in parts:
                 await part.start()
@@ -125,18 +136,19 @@ class Hub:
                 yield
 
         hub = self.config.hub
-        address_of = client_address(hub.trusted_proxies)
         registry = CollectorRegistry()
         registry.register(self.gateway.measures)
-        return Litestar(
+        application = Litestar(
             route_handlers=[
-                *handshake_handlers(self.gateway, address_of, Bounds(max_message=hub.max_message_bytes)),
+                *handshake_handlers(self.gateway, self.client_address, Bounds(max_message=hub.max_message_bytes)),
                 *health_handlers({"store": self._check_store}, lambda: self.gateway.draining),
-                challenge_handler(self.store, address_of, self.limits.sign_in.check_challenge),
-                connect_check_handler(self.admission, hub.public_url, address_of, self.limits.sign_in),
+                challenge_handler(self.store, self.client_address, self.limits.sign_in.check_challenge),
+                connect_check_handler(self.admission, hub.public_url, self.client_address, self.limits.sign_in),
                 metrics_handler(registry, hub.operator_token),
                 docs(),
-                administration(self.store, address_of, self.limits, self._presences(), has_squads=self._has("groups")),
+                administration(
+                    self.store, self.client_address, self.limits, self._presences(), has_squads=self._has("groups")
+                ),
             ],
             lifespan=[lifespan] if runs_hub else [],
             exception_handlers={
@@ -150,6 +162,8 @@ class Hub:
             logging_config=None,
             request_max_body_size=1024 * 1024,
         )
+        add_routes(application, self.capabilities)
+        return application
 
     def _topics(self) -> tuple[TopicKind, ...]:
         """All that a fleet has on the bus."""

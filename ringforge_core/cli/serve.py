@@ -65,6 +65,9 @@ def _on_started(hub: Hub, url: str) -> None:
         click.echo(how_to_connect(url, hub.first_start.agent_key), err=True)
     elif sys.stderr.isatty():
         click.echo(f"\nThe hub is at {url}. New keys: ringforge keys create\n", err=True)
+    for capability in hub.capabilities:
+        if text := capability.greeting(url):
+            click.echo(f"{text}\n", err=True)
 
 
 def how_to_connect(url: str, agent_key: str) -> str:

@@ -62,7 +62,8 @@ def load_plugins(
             elif check_unused:
                 loader.load(name, table, plugin, keep=False)
     problems.raise_any()
-    adapters = {port: tuple(loaded) for port, loaded in loader.adapters.items()}
+    ports = [table.port for table in config.plugin_tables().values() if table.port != CAPABILITY]
+    adapters = {port: tuple(loader.adapters.get(port, ())) for port in ports}
     return Plugins(adapters, tuple(loader.capabilities), tuple(sorted(warnings)))
 
 

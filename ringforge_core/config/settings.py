@@ -142,6 +142,15 @@ class EventBusSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 168
 
 
+class AuthSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who proves the identity of people, besides their password; needs the capability accounts."""
+
+    port: ClassVar[str] = "auth"
+    use: Annotated[
+        tuple[str, ...], Meta(description="The ways to sign in, in the order of their buttons; see `ringforge plugins`.")
+    ] = ()
+
+
 class CapabilitiesSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What agents can do here."""
 
@@ -164,6 +173,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log: LogSettings = field(default_factory=LogSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     event_bus: EventBusSettings = field(default_factory=EventBusSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
     capabilities: CapabilitiesSettings = field(default_factory=CapabilitiesSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     origins: Origins = field(default_factory=Origins)

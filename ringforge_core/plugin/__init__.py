@@ -1,6 +1,8 @@
 """Write a plugin for Ringforge with what this package exports; `docs/writing-a-plugin.md` walks through one.
 
 A plugin imports `ringforge_core.plugin`, `.ports`, `.errors` and `.testkit`, nothing else of core and no other plugin.
+
+Routes and pages for people are in `ringforge_core.plugin.web`, which imports Litestar.
 """
 
 from ringforge_core.plugin.capability import (
@@ -20,6 +22,7 @@ from ringforge_core.plugin.messages import Push, Reason, Reply, Request, encode_
 from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.plugin.schema import Instant, Json, metadata
 from ringforge_core.plugin.secret import Secret
+from ringforge_core.plugin.tenancy import FoundTenant, NewTenant
 
 __all__ = [
     "Adapter",
@@ -28,10 +31,12 @@ __all__ = [
     "Call",
     "Capability",
     "EventDeclaration",
+    "FoundTenant",
     "Hub",
     "Instant",
     "Json",
     "Member",
+    "NewTenant",
     "NoSettings",
     "Periodic",
     "Push",

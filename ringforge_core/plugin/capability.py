@@ -15,15 +15,23 @@ The events of one channel run one after another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 
 import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.messages import Push, Reply, Request
+from ringforge_core.plugin.tenancy import FoundTenant
+from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import Event, EventBus, TopicKind
 from ringforge_core.ports.store import Charge, Once, Store
+
+if TYPE_CHECKING:  # Litestar takes a while to import, and who has no routes needs none of it
+    from litestar.types import ControllerRouterHandler
+
+    from ringforge_core.plugin.web.page import Page
 
 Settings = TypeVar("Settings", bound=msgspec.Struct)
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -100,6 +108,16 @@ class Hub(Protocol):
     bus: EventBus
     pushes: Pushes
     node: str
+    data_directory: Path
+    """Where a capability may keep files of this node."""
+    public_url: str | None
+    """How people and agents reach the hub from outside, without a slash at its end; None: at the address it listens on."""
+    auth: Mapping[str, Auth]
+    """The adapters that sign people in, by their names in the TOML."""
+    found_tenant: FoundTenant
+
+    def client_address(self, scope: Any) -> str | None:
+        """Where the client of an ASGI scope really is, past the proxies that are trusted."""
 
     @property
     def capabilities(self) -> Sequence[Capability[Any]]:
@@ -165,6 +183,21 @@ class Capability(Generic[Settings]):
 
     async def stop(self) -> None:
         """Stop and await everything that `start` began."""
+
+    def routes(self) -> Sequence[ControllerRouterHandler]:
+        """HTTP routes: Litestar handlers, controllers and routers; for browsers made with `web.browser_routes`.
+
+        Asked once, after all capabilities are made. None may have a path that core or another capability has.
+        """
+        return ()
+
+    def pages(self) -> Sequence[Page]:
+        """Pages of the dashboard."""
+        return ()
+
+    def greeting(self, url: str) -> str | None:
+        """What the operator reads in their terminal once the hub serves at `url`: never logged, so it may hold a secret."""
+        return None
 
     async def on_join(self, member: Member, fields: Any) -> None:
         """A channel joined: called in the order of the TOML after the join reply; `fields` is a `join_type`."""

@@ -17,12 +17,13 @@ from ringforge_core.errors import PluginError
 from ringforge_core.plugin import hookspecs
 from ringforge_core.plugin.capability import Capability
 from ringforge_core.plugin.hookspecs import Adapter
+from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import EventBus
 
 GROUP = "ringforge.plugins"
 CORE = "ringforge-core"
 CAPABILITY = "capability"
-PORTS: dict[str, type[Any]] = {"event_bus": EventBus}
+PORTS: dict[str, type[Any]] = {"event_bus": EventBus, "auth": Auth}
 """The ports that a plugin can implement, by the name that its entry point starts with."""
 
 

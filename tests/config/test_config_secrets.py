@@ -13,7 +13,7 @@ from ringforge_core.errors import ConfigError
 from ringforge_core.plugin import Secret
 from ringforge_core.plugin.secret import redact
 
-NO_PLUGINS = Plugins({"event_bus": ()}, ())
+NO_PLUGINS = Plugins({"event_bus": (), "auth": ()}, ())
 
 
 @pytest.fixture(autouse=True)

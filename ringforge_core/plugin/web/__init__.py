@@ -1,0 +1,39 @@
+"""Routes and pages of a capability, and who may see them. `Capability.routes` and `Capability.pages` hand them over.
+
+people.py        who is signed in: `SignedIn`, `Role`, and the capability that knows, `People`
+guard.py         `only_signed_in`, by role
+csrf.py          no other site sends a form in a person's name
+router.py        `browser_routes`: safe headers, no place in the OpenAPI document, on to the sign-in who is not
+page.py          a page of the dashboard, declared
+return_path.py   where to go after a sign-in
+navigation.py    a page or JSON
+"""
+
+from ringforge_core.plugin.web.csrf import check_csrf, csrf_token
+from ringforge_core.plugin.web.guard import SESSION_COOKIE, Person, only_signed_in, person_of
+from ringforge_core.plugin.web.navigation import wants_page
+from ringforge_core.plugin.web.page import Page, Visit
+from ringforge_core.plugin.web.people import ROLES, Membership, People, Role, SignedIn, people_of
+from ringforge_core.plugin.web.return_path import return_path
+from ringforge_core.plugin.web.router import browser_routes, is_https_url
+
+__all__ = [
+    "ROLES",
+    "SESSION_COOKIE",
+    "Membership",
+    "Page",
+    "People",
+    "Person",
+    "Role",
+    "SignedIn",
+    "Visit",
+    "browser_routes",
+    "check_csrf",
+    "csrf_token",
+    "is_https_url",
+    "only_signed_in",
+    "people_of",
+    "person_of",
+    "return_path",
+    "wants_page",
+]

@@ -1,0 +1,34 @@
+"""A page of the dashboard, as a capability declares it. The dashboard gives it a place, a shell and its components."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ringforge_core.plugin.web.people import Role, SignedIn
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """Somebody looks at a page: who, and with what in the query."""
+
+    person: SignedIn
+    query: Mapping[str, str]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """`template` is a Jinja2 template in the folder `templates` of the package `package`; `data` is what it is given.
+
+    `path` is the last part of the page's address, such as `tasks`; `icon` the name of one of the dashboard's icons; the
+    navigation shows pages by `order`, then by title, to those whose role is `role` or higher.
+    """
+
+    title: str
+    path: str
+    icon: str
+    package: str
+    template: str
+    data: Callable[[Visit], Awaitable[Mapping[str, Any]]]
+    order: int = 100
+    role: Role = "viewer"
