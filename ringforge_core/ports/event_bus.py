@@ -67,10 +67,15 @@ class TopicKind(msgspec.Struct, frozen=True):
 
 
 class BusLoad(msgspec.Struct, frozen=True):
-    """How busy a bus is, in events: `queued` wait to be sent, `lag` were sent but this node did not handle them yet."""
+    """How busy a bus is, in events: `queued` wait to be sent, `lag` were sent but this node did not handle them yet.
+
+    Counted since the start: `refused` calls of publish found the queue full, `skipped` records were no events at all.
+    """
 
     queued: int = 0
     lag: int = 0
+    refused: int = 0
+    skipped: int = 0
 
 
 class ReplayFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +94,19 @@ class ReplayFilter(msgspec.Struct, frozen=True, kw_only=True):
     after_seq: int = 0
     limit: int = 100
     newest: bool = False
+
+    def admits(self, event: Event) -> bool:
+        """Whether the event passes, for adapters whose backend cannot tell; `limit` and `newest` are not looked at."""
+        named = event.audience.agents
+        return (
+            event.seq > self.after_seq
+            and (self.since is None or event.at >= self.since)
+            and (self.until is None or event.at <= self.until)
+            and (not self.kinds or event.kind in self.kinds)
+            and (not self.agents or event.agent_id in self.agents)
+            and (not self.tags or not set(self.tags).isdisjoint(event.tags))
+            and (self.viewer is None or named is None or self.viewer in named or self.viewer == event.agent_id)
+        )
 
 
 class Replay(msgspec.Struct, frozen=True):

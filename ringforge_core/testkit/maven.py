@@ -37,7 +37,7 @@ def skip_without_java() -> None:
 
 async def class_path(pom: Path) -> list[Path]:
     """The jars that the `pom.xml` needs at run time, downloaded if they are not here yet. Raises `MavenError`."""
-    return await asyncio.to_thread(_class_path, pom)
+    return await asyncio.to_thread(class_path_now, pom)
 
 
 def java_command(jars: list[Path], main_class: str, *arguments: str, options: tuple[str, ...] = ()) -> list[str]:
@@ -45,7 +45,8 @@ def java_command(jars: list[Path], main_class: str, *arguments: str, options: tu
     return ["java", *options, "-cp", os.pathsep.join(map(str, jars)), main_class, *arguments]
 
 
-def _class_path(pom: Path) -> list[Path]:
+def class_path_now(pom: Path) -> list[Path]:
+    """As `class_path`, for a fixture that waits."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringforge" / "maven"
     folder.mkdir(parents=True, exist_ok=True)
     resolved = folder / f"{pom.stem}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}.txt"

@@ -1,0 +1,174 @@
+"""A real Apache Kafka for tests: the broker that `RINGFORGE_TEST_KAFKA` names (host:port), else one of our own.
+
+    with kafka_broker() as broker:      # once per test session
+        broker.address                  # host:port
+        await broker.stop()             # only one of our own: gone, and back with the same port and log
+
+One of our own is a single node without ZooKeeper (KRaft) on free ports of the loopback, fetched from Maven, see
+`kafka_pom.xml`. It forgets and compacts within a second or two, so that tests can watch it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringforge_core.testkit.hub_process import free_port
+from ringforge_core.testkit.maven import class_path_now, java_command, skip_without_java
+
+POM = Path(__file__).with_name("kafka_pom.xml")
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+_OPTIONS = (
+    "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)  # fmt: skip
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more_listeners}
+advertised.listeners=CLIENT://127.0.0.1:{port}{more_listeners}
+inter.broker.listener.name=CLIENT
+listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,LOGIN:SASL_SSL
+log.dirs={directory}/log
+auto.create.topics.enable=false
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=500
+num.network.threads=2
+num.io.threads=2
+log.retention.check.interval.ms=500
+log.initial.task.delay.ms=500
+log.segment.delete.delay.ms=200
+log.cleaner.backoff.ms=500
+log.cleaner.dedupe.buffer.size=4194304
+{more}
+"""
+
+
+class KafkaBroker:
+    """A broker at `address`, host:port."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+
+class OwnKafkaBroker(KafkaBroker):
+    """A broker in a process of its own, which a test may stop and start again on the same port and log.
+
+    `properties` are further lines of its configuration; `more_listeners` are listeners besides the plain one.
+    """
+
+    def __init__(self, directory: Path, jars: list[Path], *, properties: str = "", more_listeners: str = "") -> None:
+        port = free_port()
+        super().__init__(f"127.0.0.1:{port}")
+        self.log = directory / "broker.log"
+        self._port = port
+        self._jars = jars
+        self._configuration = directory / "server.properties"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._configuration.write_text(
+            _PROPERTIES.format(
+                port=port, controller_port=free_port(), directory=directory, more=properties, more_listeners=more_listeners
+            )
+        )
+
+    async def start(self) -> None:
+        """Returns when it serves."""
+        await asyncio.to_thread(self.start_now)
+
+    async def stop(self) -> None:
+        """Returns when it is gone. A second call does nothing."""
+        await asyncio.to_thread(self.stop_now)
+
+    def format(self) -> None:
+        """Prepare the empty log; once, before the first start."""
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = ("format", "-t", cluster, "-c", str(self._configuration))
+        run = subprocess.run(  # noqa: S603 — our own arguments
+            java_command(self._jars, "kafka.tools.StorageTool", *command, options=_OPTIONS), timeout=START_SECONDS,
+            check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        if run.returncode != 0:
+            raise RuntimeError(f"Kafka's storage cannot be formatted:\n{run.stdout[-2000:]}")
+
+    def start_now(self) -> None:
+        """As `start`, for a fixture that waits; raises with the end of the broker's log when it is not ready in time."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 — our own arguments
+                java_command(self._jars, "kafka.Kafka", str(self._configuration), options=_OPTIONS),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while not self._serves():
+            if self._process.poll() is not None:
+                raise RuntimeError(f"Kafka ended at its start:\n{self._log_tail()}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kafka is not ready after {START_SECONDS:g} s:\n{self._log_tail()}")
+            time.sleep(0.05)
+
+    def stop_now(self, *, kill: bool = False) -> None:
+        """As `stop`, for a fixture that waits; one that takes too long is killed."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _serves(self) -> bool:
+        """The client port opens when the broker has its metadata and is let into the cluster."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    def _log_tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+@contextmanager
+def kafka_broker() -> Iterator[KafkaBroker]:
+    """Skips the test, saying what to install, when there is none."""
+    if address := os.environ.get("RINGFORGE_TEST_KAFKA"):
+        yield KafkaBroker(address)
+        return
+    skip_without_java()
+    with own_kafka_broker() as broker:
+        yield broker
+
+
+@contextmanager
+def own_kafka_broker(*, properties: str = "", more_listeners: str = "") -> Iterator[OwnKafkaBroker]:
+    """Raises `MavenError` when its jars cannot be had."""
+    jars = class_path_now(POM)
+    directory = Path(tempfile.mkdtemp(prefix="ringforge-kafka-"))
+    broker = OwnKafkaBroker(directory, jars, properties=properties, more_listeners=more_listeners)
+    try:
+        broker.format()
+        broker.start_now()
+        yield broker
+    finally:
+        broker.stop_now(kill=True)
+        shutil.rmtree(directory)
