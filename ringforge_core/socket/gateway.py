@@ -129,7 +129,7 @@ class Gateway:
         if not self.connections:
             self._empty.set()
         self._clock.joined(connection)
-        self.measures.closes[code] += 1
+        self.measures.closed(code)
         if connection.session_open and (agent := connection.agent) is not None:
             connection.session_open = False
             self._spawn(self._sessions.close(agent.session_id, agent.tenant_id, reason or str(code)))

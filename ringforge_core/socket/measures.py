@@ -11,6 +11,8 @@ from prometheus_client.registry import Collector
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds in seconds."""
+STANDARD_CODES = range(1000, 1016)
+"""Close codes with a series of their own; a client may send any of thousands."""
 
 
 class EventMeasure:
@@ -35,11 +37,15 @@ class SocketMeasures(Collector):
         self._connections = connections
         self._agents = agents
         self.events: dict[str, EventMeasure] = {}
-        self.closes: Counter[int] = Counter()
+        self.closes: Counter[int | str] = Counter()
+        """By close code, or `other`."""
         self.authentications: Counter[tuple[str, str]] = Counter()
 
     def of(self, event: str) -> EventMeasure:
         return self.events.setdefault(event, EventMeasure())
+
+    def closed(self, code: int) -> None:
+        self.closes[code if code in STANDARD_CODES else "other"] += 1
 
     def collect(self) -> Iterable[Metric]:
         yield GaugeMetricFamily("ringforge_connections", "Open sockets of this node.", value=self._connections())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ringforge_core.config import load_config
@@ -101,3 +102,13 @@ def test_what_is_in_effect_is_shown_without_secrets() -> None:
 def test_keys_and_passwords_are_found_in_texts(text: str, redacted: str) -> None:
     assert redact(text) == redacted
     assert redact(redacted) == redacted
+
+
+def test_d39_no_secret_has_a_default() -> None:
+    def secrets_of(value: object) -> list[object]:
+        if isinstance(value, msgspec.Struct):
+            return [secret for name in value.__struct_fields__ for secret in secrets_of(getattr(value, name))]
+        return [value] if isinstance(value, Secret) else []
+
+    assert secrets_of(load_config(None, {"RINGFORGE__HUB__OPERATOR_TOKEN": "given"})) != []
+    assert secrets_of(load_config(None, {})) == []

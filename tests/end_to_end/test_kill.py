@@ -79,7 +79,7 @@ async def fleets(hub_process: HubProcess, tmp_path: Path) -> AsyncIterator[list[
 
 
 @pytest.mark.timeout(240)
-async def test_nothing_acknowledged_is_lost_or_doubled_over_five_kills(
+async def test_d71_nothing_acknowledged_is_lost_or_doubled_over_five_kills(
     hub_process: HubProcess, fleets: list[Fleet]
 ) -> None:
     for fleet in fleets:

@@ -69,7 +69,7 @@ async def test_what_was_pushed_but_not_written_comes_again_after_a_kill(fleet: F
 
 
 @pytest.mark.timeout(240)
-async def test_no_acknowledged_message_is_lost_over_kills_under_load(fleet: Fleet) -> None:
+async def test_d71_no_acknowledged_message_is_lost_over_kills_under_load(fleet: Fleet) -> None:
     accepted: list[str] = []
     seen: dict[str, list[dict[str, Any]]] = {}
     delivered_answers: set[str] = set()

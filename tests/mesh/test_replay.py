@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mesh_fleet import Fleet
 
+from ringforge_core.socket.rooms import RECENT
+from ringforge_core.testkit.hub import running_hub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -125,3 +129,15 @@ async def test_another_tenants_past_is_empty(fleet: Fleet, other_fleet: Fleet) -
     stranger, _ = await other_fleet.join("stranger")
     await tell(agent, "mine")
     assert told(await replay(stranger)) == []
+
+
+async def test_d105_the_history_survives_a_restart_and_is_longer_than_what_the_hub_holds_in_memory(tmp_path: Path) -> None:
+    told_ones = [f"n{number}" for number in range(RECENT + 50)]
+    async with running_hub(tmp_path) as hub, AsyncExitStack() as stack:
+        agent, _ = await Fleet(hub, hub.keys, stack).join("agent")  # type: ignore[arg-type]  # a hub in this process does
+        for description in told_ones:
+            await tell(agent, description)
+        keys = hub.keys
+    async with running_hub(tmp_path) as hub, AsyncExitStack() as stack:
+        agent, _ = await Fleet(hub, keys, stack).join("agent")  # type: ignore[arg-type]  # as above
+        assert told(await replay(agent, limit=1000)) == told_ones

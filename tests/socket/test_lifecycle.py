@@ -71,7 +71,7 @@ async def test_d27_a_deleted_agent_loses_its_sockets(hub: TestHub) -> None:
             assert (await doomed.expect_close())[0] == 1008
 
 
-async def test_draining_says_goodbye_closes_with_1012_and_refuses_new_sockets(hub: TestHub) -> None:
+async def test_d109_draining_says_goodbye_closes_with_1012_and_refuses_new_sockets(hub: TestHub) -> None:
     async with client(hub, "one") as one, client(hub, "two") as two:
         await one.join()
         await two.join()

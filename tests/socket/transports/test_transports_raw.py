@@ -295,7 +295,7 @@ async def test_a_close_reason_is_cut_to_what_fits(raw_hub):
     assert await client.close_frame() == (1008, "\u00fc" * 61)
 
 
-async def test_the_address_of_a_trusted_proxy_only_is_believed(serving):
+async def test_d34_the_address_of_a_trusted_proxy_only_is_believed(serving):
     for trusted, expected in (((), "127.0.0.1"), (("127.0.0.1",), "203.0.113.7")):
         async with serving(trusted_proxies=trusted) as hub:
             await RawClient.connect(hub.port, headers="X-Forwarded-For: 203.0.113.7\r\n")
