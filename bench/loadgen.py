@@ -54,6 +54,21 @@ class Fanout(Usage, tag_field="measure", tag="fanout", kw_only=True):
     stalled_close_code: int
 
 
+class Direct(Usage, tag_field="measure", tag="direct", kw_only=True):
+    rate: float
+    """Deliveries a second."""
+    published: int
+    acknowledged: int
+    delivered: int
+    incomplete_members: int
+    """Senders whose partner missed a message or got one twice."""
+    bytes_in: float
+    each_p50_ms: float
+    """From a message's sending to its delivery."""
+    each_p99_ms: float
+    each_max_ms: float
+
+
 class Request(Usage, tag_field="measure", tag="request", kw_only=True):
     rate: float
     """Replies a second."""

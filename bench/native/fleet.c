@@ -126,12 +126,21 @@ static void flush(struct fleet *fleet, struct connection *connection)
 
 /* ---- receiving ---- */
 
+static void note_agent_id(struct connection *connection, struct reply reply)
+{
+    static const char name[] = "\"agent_id\":\"";
+    const uint8_t *found = memmem(reply.text, reply.length, name, sizeof name - 1);
+    if (found && (size_t)(reply.text + reply.length - found) > sizeof name + AGENT_ID_LENGTH)
+        memcpy(connection->agent_id, found + sizeof name - 1, AGENT_ID_LENGTH);
+}
+
 void fleet_on_reply(struct fleet *fleet, struct connection *connection, struct reply reply)
 {
     if (connection->state == JOINING) {
         if (!reply.ok)
             fatal("the server refused a join: %.*s", (int)reply.length, (const char *)reply.text);
         connection->state = JOINED;
+        note_agent_id(connection, reply);
         connection->joined_at = fleet->now;
         connection->last_ref = 1; /* the join's */
         fleet->joined++;

@@ -11,6 +11,8 @@
 
 /* Many WebSocket connections in one epoll loop, each joined to the same topic. */
 
+enum { AGENT_ID_LENGTH = 15 }; /* the hub's: "ag_" and twelve characters */
+
 enum connection_state { CONNECTING, UPGRADING, JOINING, JOINED, CLOSED };
 
 struct connection {
@@ -25,7 +27,8 @@ struct connection {
     uint32_t last_ref;       /* of the requests that it sent */
     uint32_t outstanding;    /* of them, those without a reply */
     uint64_t *request_times; /* ring of send times by ref; request measurement only */
-    uint64_t delivered, sequence_sum; /* fan-out measurement only */
+    uint64_t delivered, sequence_sum; /* fan-out and direct measurement only */
+    char agent_id[AGENT_ID_LENGTH + 1]; /* as the server named it when it joined; empty: it has no names */
 };
 
 struct fleet;

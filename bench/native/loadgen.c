@@ -36,6 +36,8 @@ static void measure(struct fleet *fleet, const char *what)
 {
     if (!strcmp(what, "fanout"))
         measure_fanout(fleet);
+    else if (!strcmp(what, "direct"))
+        measure_direct(fleet);
     else if (!strcmp(what, "request"))
         measure_request(fleet);
     else if (!strcmp(what, "join"))
@@ -43,7 +45,7 @@ static void measure(struct fleet *fleet, const char *what)
     else if (!strcmp(what, "idle"))
         measure_idle(fleet);
     else
-        fatal("--measure takes fanout, request, join or idle, not '%s'", what);
+        fatal("--measure takes fanout, direct, request, join or idle, not '%s'", what);
 }
 
 int main(int count, char **arguments)

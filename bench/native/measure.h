@@ -5,6 +5,7 @@
 
 /* Each measures one thing on a fresh fleet and reports it. README.md says what the numbers mean. */
 void measure_fanout(struct fleet *fleet);
+void measure_direct(struct fleet *fleet);
 void measure_request(struct fleet *fleet);
 void measure_join(struct fleet *fleet);
 void measure_idle(struct fleet *fleet);

@@ -6,7 +6,7 @@
 
 /* What the command line says; `loadgen.py` is the one who writes it, and holds the meaning of each default. */
 struct options {
-    const char *measure;  /* fanout, request, join or idle */
+    const char *measure;  /* fanout, direct, request, join or idle */
     const char *protocol; /* phoenix or nats */
     uint16_t port;
     int pid;  /* the server's, for its CPU time and memory; 0: unknown */

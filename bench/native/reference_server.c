@@ -4,7 +4,8 @@
  * store and no bounded outbox: a member that does not read holds up everybody. Rates of other servers are given as
  * ratios to it, which holds across machines.
  *
- * A push whose event ends in "broadcast" goes to every member; every push is answered "ok".
+ * A push whose event ends in "broadcast" goes to every member, one that ends in "direct" to the sender's partner: the first
+ * two members are a pair, the next two another. Every push is answered "ok".
  * Usage: reference_server PORT
  */
 #include <errno.h>
@@ -27,6 +28,7 @@ enum { EVENTS = 64, RECEIVE_BYTES = 64 << 10, MAX_MEMBERS = 65536 };
 struct client {
     int fd;
     bool upgraded, joined;
+    size_t place; /* among the members */
     struct bytes unparsed;
 };
 
@@ -81,7 +83,8 @@ static bool event_ends_with(const struct push *push, const char *ending)
     return (size_t)(quote - push->event) > length && !memcmp(quote - length, ending, length);
 }
 
-static void broadcast(const struct push *push)
+/* Send it on to the members from `first` up to `end`. */
+static void deliver(const struct push *push, size_t first, size_t end)
 {
     static uint8_t frame[RECEIVE_BYTES + 64];
     static const char no_refs[] = "[null,null,";
@@ -89,7 +92,7 @@ static void broadcast(const struct push *push)
     size_t at = ws_server_header(frame, WS_TEXT, head + rest);
     memcpy(frame + at, no_refs, head);
     memcpy(frame + at + head, push->topic, rest);
-    for (size_t i = 0; i < member_count; i++)
+    for (size_t i = first; i < end && i < member_count; i++)
         send_all(members[i]->fd, frame, at + head + rest);
 }
 
@@ -109,6 +112,7 @@ static void join(struct client *client)
     if (client->joined || member_count == MAX_MEMBERS)
         return;
     client->joined = true;
+    client->place = member_count;
     members[member_count++] = client;
 }
 
@@ -118,7 +122,9 @@ static void on_push(struct client *client, const struct ws_frame *frame)
     if (event_ends_with(&push, "phx_join"))
         join(client);
     else if (event_ends_with(&push, "broadcast"))
-        broadcast(&push);
+        deliver(&push, 0, member_count);
+    else if (event_ends_with(&push, "direct"))
+        deliver(&push, client->place ^ 1, (client->place ^ 1) + 1);
     reply_ok(client, &push);
 }
 

@@ -1,5 +1,6 @@
 """What is measured, in the order in which it is run."""
 
+from bench.scenarios.direct_messages import DirectMessages
 from bench.scenarios.durable import DurableWrites
 from bench.scenarios.fanout import EphemeralFanOut, FanOut, FanOutFrom32
 from bench.scenarios.half_load import HalfLoad
@@ -19,6 +20,7 @@ ALL: tuple[Scenario, ...] = (
     Requests(),
     DurableWrites(),
     SharedMemory(),
+    DirectMessages(),
     Joins(),
     Idle1000(),
     Idle10000(),

@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from bench.build import BUILD
 from bench.servers.child import CannotServe, Child, free_port, serving
-from bench.servers.server import AGENT, STAMP, Push, Running, Server, Verb
+from bench.servers.server import AGENT, PARTNER, STAMP, Push, Running, Server, Verb
 
 RINGFORGE = (sys.executable, "-m", "ringforge_core.cli")
 
@@ -37,6 +37,7 @@ PUSHES = {
         f'{{"payload":{{"kind":"custom","description":"{NOTE}","scope":"tagged","tags":["bench-unheard"]}}}}',
     ),
     Verb.SET: Push("memory:set", f'{{"payload":{{"key":"bench/{AGENT}","value":"{STAMP} {NOTE}"}}}}'),
+    Verb.DIRECT: Push("direct:send", f'{{"payload":{{"to":"{PARTNER}","message":{{"text":"{STAMP} {NOTE}"}}}}}}'),
     Verb.REQUEST: Push("memory:get", f'{{"payload":{{"key":"{KEY}"}}}}'),
 }
 

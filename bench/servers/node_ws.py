@@ -18,7 +18,7 @@ PEERS = Path(__file__).parent.parent / "peers"
 class NodeWs(Server):
     name = "node-ws"
     title = "Node ws"
-    verbs = frozenset(Verb) - {Verb.WRITE, Verb.SET}
+    verbs = frozenset(Verb) - {Verb.WRITE, Verb.SET, Verb.DIRECT}
 
     def missing(self) -> str | None:
         if shutil.which("node") is None:

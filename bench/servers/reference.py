@@ -18,6 +18,7 @@ PUSHES = {
     Verb.PUBLISH_EPHEMERAL: Push("bench:broadcast", BODY),
     Verb.WRITE: Push("bench:write", BODY),
     Verb.SET: Push("bench:write", BODY),
+    Verb.DIRECT: Push("bench:direct", BODY),
     Verb.REQUEST: Push("bench:request", f'{{"payload":{{"key":"bench/{AGENT}"}}}}'),
 }
 

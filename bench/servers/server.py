@@ -16,6 +16,9 @@ STAMP = "RFTS" + "0" * 24
 AGENT = "AGENT00000"
 """Where it writes the sender's number; see `native/message.c`."""
 
+PARTNER = "PARTNER00000000"
+"""Where it writes the agent id of the sender's partner."""
+
 
 class Verb(Enum):
     """What a client does in a scenario; each server has its own event for it, or none."""
@@ -24,6 +27,7 @@ class Verb(Enum):
     PUBLISH_EPHEMERAL = "tell every member of the fleet, kept nowhere"
     WRITE = "change something durably that nobody is told of"
     SET = "set a value under a key of one's own, durably"
+    DIRECT = "write to one other, durably where the server can"
     REQUEST = "ask for something small"
 
 

@@ -15,7 +15,8 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bench.cores import available
 from bench.lab import Effort, Lab
-from bench.loadgen import CannotMeasure, Fanout, Request
+from bench.loadgen import CannotMeasure, Direct, Fanout, Request
+from bench.scenarios.direct_messages import lost
 from bench.scenarios.fanout import undelivered
 from bench.servers import REFERENCE
 from bench.servers.reference import PUSHES
@@ -41,6 +42,21 @@ def test_every_publication_reaches_every_member(lab: Lab) -> None:
     assert result.acknowledged == result.published
     assert undelivered(result) == ()
     assert 0 < result.each_p50_ms <= result.last_p99_ms
+
+
+def test_every_message_comes_to_the_senders_partner(lab: Lab) -> None:
+    with lab.start(REFERENCE) as running:
+        result = lab.run(Direct, running, running.pushes[Verb.DIRECT], connections=10, window=2, opening=1)
+    assert result.delivered == result.acknowledged == result.published > 0
+    assert lost(result) == ()
+    assert 0 < result.each_p50_ms <= result.each_p99_ms
+
+
+def test_messages_that_come_to_another_than_the_partner_are_a_fault(lab: Lab) -> None:
+    with lab.start(REFERENCE) as running:
+        broadcast = Push("bench:broadcast", running.pushes[Verb.DIRECT].payload)
+        result = lab.run(Direct, running, broadcast, connections=4, warmup=0, opening=1)
+    assert any("4 recipients incomplete" in fault for fault in lost(result))
 
 
 def test_every_request_is_answered(lab: Lab) -> None:
