@@ -1,0 +1,72 @@
+"""Pulsar's administration over HTTP, as far as the hub needs it. Errors are Ringforge's."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from ringforge_core.errors import Unavailable
+from ringforge_eventbus_pulsar.credentials import authentication, tls
+from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
+
+_PROPERTIES_TOO = {"Content-Type": "application/vnd.partitioned-topic-metadata+json"}
+_CONNECTIONS = 16
+
+
+class Admin:
+    """Paths are those below `/admin/v2`, `namespaces/ringforge/default`."""
+
+    def __init__(self, settings: PulsarEventBusSettings) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=f"{settings.admin_url.rstrip('/')}/admin/v2/",
+            auth=authentication(settings),
+            verify=tls(settings),
+            timeout=settings.request_seconds,
+            limits=httpx.Limits(max_connections=_CONNECTIONS),
+            follow_redirects=True,  # a broker sends on to the one that owns a topic
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str) -> Any:
+        """The answer's JSON; None when there is no such thing."""
+        answer = await self.request("GET", path, but=(404,))
+        return None if answer.status_code == 404 else answer.json()
+
+    async def put(self, path: str, body: object = None, *, but: tuple[int, ...] = (), properties: bool = False) -> int:
+        """Returns the status. `properties` says that a topic's body brings its properties along."""
+        headers = _PROPERTIES_TOO if properties else None
+        return (await self.request("PUT", path, json=body, but=but, headers=headers)).status_code
+
+    async def post(self, path: str, body: object = None, *, but: tuple[int, ...] = ()) -> int:
+        return (await self.request("POST", path, json=body, but=but)).status_code
+
+    async def delete(self, path: str, *, but: tuple[int, ...] = ()) -> int:
+        return (await self.request("DELETE", path, but=but)).status_code
+
+    async def request(self, method: str, path: str, *, but: tuple[int, ...] = (), **options: Any) -> httpx.Response:
+        """The answer when it is good, or its status is one of `but`; else `Unavailable`."""
+        try:
+            answer = await self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"Pulsar's administration does not answer: {type(error).__name__}: {error}") from error
+        if answer.is_error and answer.status_code not in but:
+            raise Unavailable(f"Pulsar's administration refused {method} {path}: {answer.status_code} {_reason(answer)}")
+        return answer
+
+
+def path_of(topic: str) -> str:
+    """`persistent://ringforge/default/x` as the path `persistent/ringforge/default/x`."""
+    domain, _, name = topic.partition("://")
+    namespace, _, local = name.rpartition("/")
+    return f"{domain}/{namespace}/{quote(local, safe='')}"
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["reason"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:200]

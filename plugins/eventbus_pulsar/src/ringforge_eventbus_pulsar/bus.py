@@ -1,0 +1,153 @@
+"""The verbs of the port EventBus, over Pulsar."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from pulsar.asyncio import Client
+
+from ringforge_core.errors import Backpressure, Unavailable
+from ringforge_core.plugin import AdapterContext
+from ringforge_core.ports.event_bus import BusLoad, Event, EventBus, Handler, Replay, ReplayFilter, Subscription, Topic
+from ringforge_eventbus_pulsar.admin import Admin
+from ringforge_eventbus_pulsar.connection import closed, connect
+from ringforge_eventbus_pulsar.discovery import Discovery
+from ringforge_eventbus_pulsar.history import History
+from ringforge_eventbus_pulsar.names import Names, partitions_of
+from ringforge_eventbus_pulsar.past import Past
+from ringforge_eventbus_pulsar.producers import Producers
+from ringforge_eventbus_pulsar.record import Decoder
+from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
+from ringforge_eventbus_pulsar.subscriber import Subscriber
+from ringforge_eventbus_pulsar.subscribing import GroupSources, ReaderSources, Sources
+from ringforge_eventbus_pulsar.topics import Layout, Topics
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What there is between start and stop."""
+
+    client: Client
+    producers: Producers
+    history: History
+
+
+class PulsarEventBus(EventBus):
+    def __init__(self, settings: PulsarEventBusSettings, context: AdapterContext) -> None:
+        self._settings = settings
+        self._decoder = Decoder()
+        self._names = Names(settings.tenant, settings.namespace)
+        self._discovery = Discovery(settings.discovery_seconds)
+        self._admin = Admin(settings)
+        self._topics = Topics(self._admin, self._names, settings, self._discovery.created)
+        self._subscribers: list[Subscriber] = []
+        self._session: Session | None = None
+        self._refused = 0
+
+    async def start(self) -> None:
+        await self._topics.set_up()
+        client = connect(self._settings)
+        self._session = Session(
+            client=client,
+            producers=Producers(client, self._topics, self._names, self._settings),
+            history=History(Past(client, self._decoder), self._settings.straggler_seconds),
+        )
+        await self._discovery.start(self._topics)
+
+    async def stop(self) -> None:
+        await self._discovery.stop()
+        session, self._session = self._session, None
+        if session is None:
+            return
+        await self._drain()
+        await asyncio.gather(*(subscriber.abort() for subscriber in list(self._subscribers)))
+        await session.producers.close()
+        await closed(session.client)
+        await self._admin.close()
+
+    async def ensure_topic(
+        self, topic: Topic, *, retention: timedelta, partitions: int = 1, compacted: bool = False
+    ) -> None:
+        await self._topics.ensure(topic, Layout(retention=retention, partitions=partitions, compacted=compacted))
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        try:
+            await self._connected().producers.publish(events)
+        except Backpressure:
+            self._refused += 1
+            raise
+
+    async def subscribe(self, handler: Handler, *, topics: Sequence[str] = (), group: str | None = None) -> Subscription:
+        client = self._connected().client
+        sources: Sources = GroupSources(client, group) if group else ReaderSources(client, self._topics)
+        subscriber = Subscriber(
+            handler,
+            frozenset(topics),
+            sources=sources,
+            decoder=self._decoder,
+            buffer_size=self._settings.buffer_size,
+            on_cancel=self._forget,
+        )
+        self._subscribers.append(subscriber)
+        try:
+            await subscriber.begin(await self._topics.partitions())
+        except BaseException:
+            await subscriber.abort()
+            raise
+        self._discovery.add(subscriber)
+        return subscriber
+
+    async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
+        history = self._connected().history
+        notes = await self._topics.notes(topic)
+        if notes is None:
+            return Replay((), None)
+        oldest = notes.oldest(datetime.now(UTC))
+        since = oldest if query.since is None else max(oldest, query.since)
+        partitions = partitions_of(self._names.of(topic), notes.partition_count())
+        return await history.page(partitions, msgspec.structs.replace(query, since=since))
+
+    async def trim(self, topic: Topic, *, before: datetime) -> int:
+        """Notes it, so that no replay shows older events from now on; the broker deletes them when their ledger is over."""
+        history = self._connected().history
+        notes = await self._topics.notes(topic)
+        if notes is None:
+            return 0
+        oldest = notes.oldest(datetime.now(UTC))
+        if before <= oldest:
+            return 0
+        partitions = partitions_of(self._names.of(topic), notes.partition_count())
+        forgotten = await history.count(partitions, since=oldest, before=before)
+        await self._topics.note_trimmed(topic, before)
+        return forgotten
+
+    async def drop_topic(self, topic: Topic) -> None:
+        await self._connected().producers.forget(topic)
+        await self._topics.drop(topic)
+
+    def load(self) -> BusLoad:
+        return BusLoad(
+            queued=self._session.producers.waiting if self._session else 0,
+            lag=sum(subscriber.backlog() for subscriber in self._subscribers),
+            refused=self._refused,
+            skipped=self._decoder.skipped,
+        )
+
+    def _connected(self) -> Session:
+        if self._session is None:
+            raise Unavailable("the connection to Pulsar is closed")
+        return self._session
+
+    async def _drain(self) -> None:
+        """Let subscribers handle what was published, for so long as the settings allow."""
+        if self._subscribers:
+            draining = [asyncio.ensure_future(subscriber.drained()) for subscriber in self._subscribers]
+            _, late = await asyncio.wait(draining, timeout=self._settings.flush_seconds)
+            for waiting in late:
+                waiting.cancel()
+
+    def _forget(self, subscriber: Subscriber) -> None:
+        self._discovery.remove(subscriber)
+        self._subscribers.remove(subscriber)

@@ -1,0 +1,125 @@
+"""The way to the brokers: credentials, TLS, and what Pulsar's errors mean. No exception of Pulsar's leaves through here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol, TypeVar
+
+import msgspec
+import pulsar
+from pulsar.asyncio import Client, PulsarException
+
+from ringforge_core.errors import Backpressure, ConfigError, LimitReached, RingforgeError, Unavailable
+from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
+
+
+class Closable(Protocol):
+    """A producer, a consumer or a reader."""
+
+    async def close(self) -> None: ...
+
+
+Handle = TypeVar("Handle", bound=Closable)
+
+_FULL = (pulsar.Result.ProducerQueueIsFull, pulsar.Result.MemoryBufferIsFull)
+_REFUSED = (pulsar.Result.AuthenticationError, pulsar.Result.AuthorizationError)
+
+
+def connect(settings: PulsarEventBusSettings) -> Client:
+    """A client; it connects when it is used."""
+    try:
+        return Client(
+            settings.service_url,
+            authentication=_authentication(settings),
+            operation_timeout_seconds=max(1, round(settings.request_seconds)),
+            connection_timeout_ms=round(settings.request_seconds * 1000),
+            tls_trust_certs_file_path=settings.tls_trust_certs_file,
+            tls_validate_hostname=settings.tls_validate_hostname,
+            logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters is raised, and logged here
+            **_own_certificate(settings),
+        )
+    except (ValueError, RuntimeError) as error:
+        raise ConfigError(
+            f"[event_bus.pulsar] service_url = {settings.service_url!r}: {error}",
+            fix="Write it as pulsar://host:6650 or pulsar+ssl://host:6651.",
+        ) from None
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise what Pulsar's client raises as one of Ringforge's errors; `doing` is for people, `publish to Pulsar`."""
+    try:
+        yield
+    except PulsarException as error:
+        raise meaning_of(error, doing) from error
+
+
+def meaning_of(error: PulsarException, doing: str) -> RingforgeError:
+    result = error.error()
+    if result in _FULL:
+        return Backpressure(f"could not {doing}: too much waits for the broker")
+    if result == pulsar.Result.MessageTooBig:
+        return LimitReached(
+            f"could not {doing}: an event is larger than the broker takes",
+            reason="event_too_big",
+            fix="Raise maxMessageSize on the broker, or send less.",
+        )
+    if result in _REFUSED:
+        fix = "Check token or oauth2_… in [event_bus.pulsar], and what the role may do in the tenant."
+        return Unavailable(f"could not {doing}: the broker refuses this hub's credentials", fix=fix)
+    return Unavailable(f"could not {doing}: {error}")
+
+
+def _authentication(settings: PulsarEventBusSettings) -> pulsar.Authentication | None:
+    if settings.token is not None:
+        return pulsar.AuthenticationToken(settings.token.reveal())
+    if settings.oauth2_issuer_url is not None:
+        parameters = {
+            "issuer_url": settings.oauth2_issuer_url,
+            "client_id": settings.oauth2_client_id or "",
+            "client_secret": settings.oauth2_client_secret.reveal() if settings.oauth2_client_secret else "",
+            "audience": settings.oauth2_audience or "",
+        }
+        return pulsar.AuthenticationOauth2(msgspec.json.encode(parameters).decode())
+    if settings.tls_certificate_file and settings.tls_private_key_file:
+        return pulsar.AuthenticationTLS(settings.tls_certificate_file, settings.tls_private_key_file)
+    return None
+
+
+def _own_certificate(settings: PulsarEventBusSettings) -> dict[str, str]:
+    if not (settings.tls_certificate_file and settings.tls_private_key_file):
+        return {}
+    return {
+        "tls_certificate_file_path": settings.tls_certificate_file,
+        "tls_private_key_file_path": settings.tls_private_key_file,
+    }
+
+
+async def opened(opening: Awaitable[Handle]) -> Handle:
+    """What `opening` gives. When the caller is cancelled meanwhile, it is closed as soon as it is there."""
+    task = asyncio.ensure_future(opening)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_close_when_open)
+        raise
+
+
+def _close_when_open(task: asyncio.Future[Handle]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        closing = asyncio.ensure_future(closed(task.result()))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+
+
+async def closed(handle: Closable) -> None:
+    """Close it; one that the broker has closed already is no error."""
+    with suppress(PulsarException):
+        await handle.close()
+
+
+_closing: set[asyncio.Future[None]] = set()
+"""Keeps tasks that nobody waits for from being collected before they end."""

@@ -1,0 +1,187 @@
+"""A real Apache Pulsar for tests: the one that `RINGFORGE_TEST_PULSAR` names, else one of our own.
+
+    with pulsar_server() as server:             # once per test session
+        server.service_url, server.admin_url    # pulsar://…, http://…
+
+The own one is Pulsar standalone from Maven artifacts (broker, bookie and metadata in one process), in a folder that goes
+with it. Its first start downloads about 240 MB. The variable holds both addresses: `pulsar://host:port,http://host:port`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringforge_core.testkit.maven import class_path_now, java_command, skip_without_java
+
+POM = Path(__file__).with_name("pulsar_pom.xml")
+
+_START_SECONDS = 90.0
+_STOP_SECONDS = 30.0
+_MAIN_CLASS = "org.apache.pulsar.PulsarStandaloneStarter"
+_OPENED = (  # what Pulsar's own start script opens to it, on Java 17
+    "java.base/java.io", "java.base/java.lang", "java.base/java.nio", "java.base/java.util.zip",
+    "java.base/jdk.internal.loader", "java.base/jdk.internal.misc", "java.base/jdk.internal.platform", "java.base/sun.net",
+    "java.management/sun.management", "jdk.management/com.sun.management.internal",
+)  # fmt: skip
+_JAVA_OPTIONS = (
+    "-Xms128m", "-Xmx384m", "-XX:MaxDirectMemorySize=256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+    "-Dio.netty.tryReflectionSetAccessible=true", "-Dpulsar.allocator.leak_detection=Disabled",
+    *(f"--add-opens={package}=ALL-UNNAMED" for package in _OPENED),
+)  # fmt: skip
+_CONFIGURATION = """
+brokerServicePort={broker_port}
+webServicePort={web_port}
+bindAddress=127.0.0.1
+advertisedAddress=127.0.0.1
+listeningInterface=lo
+allowLoopback=true
+clusterName=standalone
+managedLedgerDefaultEnsembleSize=1
+managedLedgerDefaultWriteQuorum=1
+managedLedgerDefaultAckQuorum=1
+managedLedgerCacheSizeMB=32
+managedLedgerMinLedgerRolloverTimeMinutes=0
+managedLedgerMaxLedgerRolloverTimeMinutes=1
+allowAutoTopicCreationType=non-partitioned
+topicLevelPoliciesEnabled=true
+systemTopicEnabled=true
+webSocketServiceEnabled=false
+loadBalancerEnabled=false
+brokerDeleteInactiveTopicsEnabled=false
+brokerServiceCompactionMonitorIntervalInSeconds=1
+retentionCheckIntervalInSeconds=1
+numIOThreads=2
+numExecutorThreadPoolSize=2
+numHttpServerThreads=8
+journalSyncData=false
+journalMaxGroupWaitMSec=1
+diskUsageThreshold=0.99
+diskUsageWarnThreshold=0.98
+dbStorage_writeCacheMaxSizeMb=16
+dbStorage_readAheadCacheMaxSizeMb=16
+dbStorage_rocksDB_blockCacheSize=8388608
+"""
+
+
+class PulsarServer:
+    """`service_url` is for clients, `admin_url` for the administration over HTTP."""
+
+    def __init__(self, service_url: str, admin_url: str) -> None:
+        self.service_url = service_url
+        self.admin_url = admin_url
+
+
+class OwnPulsarServer(PulsarServer):
+    """A standalone Pulsar on free ports of the loopback; a test may stop it and start it again on the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._broker_port, self._web_port, self._bookie_port = _free_ports(3)
+        super().__init__(f"pulsar://127.0.0.1:{self._broker_port}", f"http://127.0.0.1:{self._web_port}")
+        self._folder = folder
+        self._log = folder / "pulsar.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None
+
+    async def start(self) -> None:
+        """Returns when it takes messages."""
+        await asyncio.to_thread(self.start_now)
+
+    async def stop(self) -> None:
+        """Shut it down in order, as an upgrade does. A second call does nothing."""
+        await asyncio.to_thread(self.stop_now)
+
+    def start_now(self) -> None:
+        """As `start`, for a fixture that waits; raises with the end of its log when it is not ready in time."""
+        configuration = self._folder / "standalone.conf"
+        ports = {"broker_port": self._broker_port, "web_port": self._web_port}
+        configuration.write_text(_CONFIGURATION.format(**ports))
+        arguments = (
+            "--config", str(configuration),
+            "--metadata-dir", str(self._folder / "metadata"),
+            "--bookkeeper-dir", str(self._folder / "bookkeeper"),
+            "--bookkeeper-port", str(self._bookie_port),
+            "--advertised-address", "127.0.0.1",
+            "--no-stream-storage",
+            "--no-functions-worker",
+        )  # fmt: skip
+        command = java_command(class_path_now(POM), _MAIN_CLASS, *arguments, options=_JAVA_OPTIONS)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 — our own arguments
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder
+            )
+        self._wait_until_ready(self._process)
+
+    def stop_now(self, *, kill: bool = False) -> None:
+        """As `stop`, for a fixture that waits; `kill` ends it at once, as a power failure does."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if _answers(f"{self.admin_url}/admin/v2/brokers/health"):
+                return
+            time.sleep(0.1)
+        self.stop_now(kill=True)
+        raise RuntimeError(f"Pulsar did not start:\n{self._log.read_text(errors='replace')[-4000:]}")
+
+
+@contextmanager
+def pulsar_server() -> Iterator[PulsarServer]:
+    """Skips the test, saying what to install, when there is none."""
+    if urls := os.environ.get("RINGFORGE_TEST_PULSAR"):
+        service_url, _, admin_url = urls.partition(",")
+        yield PulsarServer(service_url, admin_url)
+        return
+    with own_pulsar_server() as server:
+        yield server
+
+
+@contextmanager
+def own_pulsar_server() -> Iterator[OwnPulsarServer]:
+    """One that a test may stop; skips as `pulsar_server` does."""
+    skip_without_java()
+    with tempfile.TemporaryDirectory(prefix="ringforge-pulsar-", ignore_cleanup_errors=True) as folder:
+        server = OwnPulsarServer(Path(folder))
+        try:
+            server.start_now()
+            yield server
+        finally:
+            server.stop_now(kill=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 — our own server
+            return bool(response.read().strip() == b"ok")
+    except OSError:
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
