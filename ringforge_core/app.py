@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from ringforge_core.audit import AuditTrail
 from ringforge_core.config import Config, Plugins
-from ringforge_core.errors import RingforgeError
+from ringforge_core.errors import Backpressure, RingforgeError
 from ringforge_core.http.addresses import client_address
 from ringforge_core.http.admin.presence import NobodyPresent, Presences
 from ringforge_core.http.admin.routes import administration
@@ -35,22 +35,32 @@ from ringforge_core.http.plugin_routes import add_routes
 from ringforge_core.identity import Admission, Bootstrap, FleetPurge, RevocationWatch, Sessions, first_start
 from ringforge_core.identity.founding import found_tenant
 from ringforge_core.limits import Limits, Quotas, recount
-from ringforge_core.plugin.capability import Capability, Pushes
+from ringforge_core.nodes import NodeRegistry
+from ringforge_core.nodes.registry import Load
+from ringforge_core.plugin import Periodic
+from ringforge_core.plugin.capability import Capability, Nodes, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
-from ringforge_core.ports.event_bus import EventBus, TopicKind
+from ringforge_core.ports.event_bus import EventBus, Replay, ReplayFilter, Topic, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.bounds import Bounds
 from ringforge_core.socket.delivery import HUB_TOPICS
 from ringforge_core.socket.gateway import Gateway
 from ringforge_core.socket.server import Tls, new_event_loop, serve
 from ringforge_core.store import Bookkeeping, SqlStore
-from ringforge_core.store.relay import Relay
+from ringforge_core.store.bus_measures import BusMeasures
+from ringforge_core.store.fleet_topics import FleetTopics
+from ringforge_core.store.outbox import BusChange, change_bus
+from ringforge_core.store.relay import OutboxRelay, Relay
 
 VERSION = version("ringforge-core")
 
 log = structlog.get_logger(__name__)
+
+
+SETTLE_SECONDS = 2.0
+"""How long a look into the past waits for the bus to have what was acknowledged here."""
 
 
 class Hub:
@@ -62,6 +72,7 @@ class Hub:
     store: Store
     bus: EventBus
     pushes: Pushes
+    nodes: Nodes
 
     def __init__(self, config: Config, plugins: Plugins) -> None:
         self.config = config
@@ -75,18 +86,28 @@ class Hub:
         ]
         self.quotas = Quotas(config.limits)
         bookkeeping = Bookkeeping(self.quotas, AuditTrail())
-        self.store = SqlStore(config.store.url, settings=config.store, migrations=migrations, bookkeeping=bookkeeping)
+        self.store = SqlStore(
+            config.store.url,
+            settings=config.store,
+            migrations=migrations,
+            bookkeeping=bookkeeping,
+            node=self.node,
+        )
         self.limits = Limits(self.store, config.limits)
         self.admission = Admission(self.store)
         self.sessions = Sessions(self.store, node=self.node)
+        self.nodes = self._registry = NodeRegistry(self.store, self.node, version=VERSION, load=self._load)
+        self.nodes.on_gone(self.sessions.close_stale)
         self.gateway = Gateway(
             store=self.store, admission=self.admission, sessions=self.sessions, node=self.node,
             server=f"ringforge/{VERSION}", max_buffered=config.hub.max_buffered_bytes,
             idle_seconds=config.hub.idle_seconds, join_deadline_seconds=config.hub.join_deadline_seconds,
-            limits=self.limits,
+            limits=self.limits, overloaded=self._overloaded,
         )  # fmt: skip
-        self.pushes = self.gateway.rooms
+        self.pushes = self.gateway.pushes
+        self._registry.on_outlawed(self.gateway.let_go)
         loaded_bus = plugins.adapter("event_bus")
+        self._bus_name = loaded_bus.name
         context = AdapterContext(data_directory=config.hub.data_directory, store=self.store, node=self.node)
         self.bus = loaded_bus.adapter.create(loaded_bus.settings, context)
         self.auth: Mapping[str, Auth] = {
@@ -96,6 +117,13 @@ class Hub:
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
         self.quotas.counted = self._counted()
+        self.topics = FleetTopics(self.bus, self._topics(), self._retention_of)
+        if self.bus.log_in_store:
+            self.relay = Relay(self.store, self.bus, self.topics)
+        else:
+            bookkeeping.outbox = self.node
+            self.relay = outbox_relay = OutboxRelay(self.store, self.bus, self.topics, self.node)
+            self.nodes.on_gone(outbox_relay.adopt)
         self.first_start: Bootstrap | None = None
         """The keys made at the very first start, once; None at every other one."""
 
@@ -105,24 +133,24 @@ class Hub:
         async with AsyncExitStack() as stack:
             await self.store.open()
             stack.push_async_callback(self.store.close)
+            await self.store.apply(change_bus, BusChange(self._bus_name, self.node, self.bus.log_in_store))
             self.first_start = await first_start(self.store)
             await self.sessions.close_stale()
             await recount(self.store, self.quotas.counted)
-            relay = Relay(self.store, self.bus)
             watch = RevocationWatch(self.store, self.gateway.revoke, self.gateway.agents_moved)
-            topics = self._topics()
-            purge = FleetPurge(self.store, self.bus, [topic.name for topic in topics])
-            parts: list[EventBus | Relay | FleetPurge | Limits | Auth | Capability[Any]] = [
-                self.bus, relay, purge, self.limits, *self.auth.values(), *self.capabilities,
+            purge = FleetPurge(self.store, self.bus, [topic.name for topic in self._topics()])
+            parts: list[EventBus | Relay | Periodic | Limits | Auth | Capability[Any]] = [
+                self._registry, self.bus, self.topics, self.relay, purge, self.limits, *self.auth.values(),
+                *self.capabilities,
             ]  # fmt: skip
             for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)
-            retention = timedelta(hours=self.config.event_bus.retention_hours)
-            self.gateway.rooms.keep_topics(self.bus, topics, retention)
             await self.gateway.start(self.capabilities)
             stack.push_async_callback(self.gateway.stop)
-            await self.bus.subscribe(self.gateway.delivery.deliver)
+            follower = self.gateway.delivery.follower
+            self.store.on_commit(follower.tell_others if self.bus.log_in_store else follower.offer)
+            await self.bus.subscribe(self.gateway.delivery.take)
             await watch.start()
             stack.push_async_callback(watch.stop)
             yield
@@ -138,6 +166,7 @@ class Hub:
         hub = self.config.hub
         registry = CollectorRegistry()
         registry.register(self.gateway.measures)
+        registry.register(BusMeasures(self.bus, self.relay))
         application = Litestar(
             route_handlers=[
                 *handshake_handlers(self.gateway, self.client_address, Bounds(max_message=hub.max_message_bytes)),
@@ -164,6 +193,23 @@ class Hub:
         )
         add_routes(application, self.capabilities)
         return application
+
+    async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
+        await self.relay.settled(SETTLE_SECONDS)
+        return await self.bus.replay(topic, query)
+
+    async def _retention_of(self, tenant_id: str) -> timedelta:
+        return timedelta(hours=self.config.event_bus.retention_hours)
+
+    def _load(self) -> Load:
+        host, port = self.config.hub.address
+        return Load(self.public_url or f"http://{host}:{port}", len(self.gateway.connections), self.gateway.draining)
+
+    def _overloaded(self) -> Backpressure | None:
+        waiting = self.relay.backlog
+        if waiting <= self.config.event_bus.backlog:
+            return None
+        return Backpressure(f"The event bus does not keep up: {waiting} events wait for it.")
 
     def _topics(self) -> tuple[TopicKind, ...]:
         """All that a fleet has on the bus."""

@@ -39,7 +39,7 @@ class PluginDirectory:
     def install(
         self, distribution: str, entry_points: Mapping[str, str], source: str = ADAPTER, *, version: str = "1.2.3"
     ) -> None:
-        """`entry_points` maps `event_bus.kafka` to the name of the module that gets `source`."""
+        """`entry_points` maps `event_bus.nats` to the name of the module that gets `source`."""
         info = self.path / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")

@@ -27,6 +27,7 @@ COMMANDS = {
     "bootstrap": "ringforge_core.cli.bootstrap:bootstrap",
     "keys": "ringforge_core.cli.keys:keys",
     "audit": "ringforge_core.cli.audit:audit",
+    "nodes": "ringforge_core.cli.nodes:nodes",
     "plugins": "ringforge_core.cli.plugins:plugins",
     "check-config": "ringforge_core.cli.check_config:check_config",
     "asyncapi": "ringforge_core.cli.asyncapi:asyncapi",

@@ -137,6 +137,14 @@ class EventBusSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fi
 
     port: ClassVar[str] = "event_bus"
     use: Annotated[str, Meta(description="The adapter that carries the events; see `ringforge plugins`.")] = "local"
+    backlog: Annotated[
+        int,
+        Meta(
+            description="Events that may wait for a broker that is away or slow; with more, changes are answered with"
+            " `backpressure`.",
+            ge=1,
+        ),
+    ] = 100_000
     retention_hours: Annotated[
         float, Meta(gt=0, description="How long events are kept for replay and for agents that come back.")
     ] = 168

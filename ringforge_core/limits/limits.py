@@ -5,6 +5,7 @@ from __future__ import annotations
 from ringforge_core.limits.agent_rates import AgentRates
 from ringforge_core.limits.rates import RateLimiter
 from ringforge_core.limits.settings import LimitsSettings
+from ringforge_core.limits.shared_rates import SharedRates
 from ringforge_core.limits.sign_in import SignInGuard
 from ringforge_core.limits.tenant_plans import TenantPlans
 from ringforge_core.ports.store import Store
@@ -19,9 +20,12 @@ class Limits:
         self.plans = TenantPlans(store, settings)
         self.agents = AgentRates(limiter, self.plans)
         self.sign_in = SignInGuard(limiter, settings)
+        self._shared = SharedRates(store, limiter)
 
     async def start(self) -> None:
         await self.plans.start()
+        await self._shared.start()
 
     async def stop(self) -> None:
+        await self._shared.stop()
         await self.plans.stop()

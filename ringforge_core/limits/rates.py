@@ -2,13 +2,14 @@
 
 The windows are those of the library `limits`, strategy sliding window counter: no timestamps are kept, only two counts a
 key. Its own memory store looks over all keys at almost every hit (164 µs with 10,000 agents); `Windows` does so once a
-minute (4 µs). The counts are of this node: an agent talks to one node at a time, and quotas, which are exact, are shared.
+minute (4 µs). The counts are of this hub; several hubs tell each other theirs, see `shared_rates`. Quotas are exact.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
@@ -61,13 +62,24 @@ class RateLimiter:
 
     def __init__(self) -> None:
         self._limiter = SlidingWindowCounterRateLimiter(Windows())
+        self.news: Counter[tuple[str, ...]] | None = None
+        """What was counted since the other hubs were told: the rate and its key. None when there are no others."""
 
     def check(self, rate: str, *key: str) -> LimitReached | None:
         """Count one for this key, or refuse it; nothing is counted for `"off"`."""
         for item in parse_rates(rate):
             if not self._limiter.hit(item, *key):
                 return self._refusal(item, key)
+        if self.news is not None and rate != OFF:
+            self.news[rate, *key] += 1
         return None
+
+    def count_elsewhere(self, rate: str, key: Sequence[str], amount: int) -> None:
+        """What another hub counted, up to the limit: past it, it makes no difference how much."""
+        for item in parse_rates(rate):
+            for _ in range(amount):
+                if not self._limiter.hit(item, *key):
+                    break
 
     def peek(self, rate: str, *key: str) -> LimitReached | None:
         """As `check`, and count nothing."""

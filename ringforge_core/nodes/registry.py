@@ -63,7 +63,7 @@ class NodeRegistry(Periodic):
 
     def __init__(self, store: Store, name: str, *, version: str, load: Callable[[], Load]) -> None:
         self._store = store
-        self._name = name
+        self._node = name
         self._version = version
         self._load = load
         self._instance = secrets.token_hex(8)
@@ -94,28 +94,30 @@ class NodeRegistry(Periodic):
     async def stop(self) -> None:
         await super().stop()
         if self._number:
-            await self._store.apply(_leave, Leave(self._name, self._instance, self._number))
+            await self._store.apply(_leave, Leave(self._node, self._instance, self._number))
             self._number = 0
 
     async def beat(self) -> None:
         self._number += 1
-        beat = Beat(self._name, self._instance, self._number, self._version, self._load())
+        beat = Beat(self._node, self._instance, self._number, self._version, self._load())
         known = await self._store.apply(_beat, beat)
         if not known and self._number > 1:
-            log.error("node_outlawed", node=self._name, silent_for_seconds=GONE_SECONDS)
+            log.error("node_outlawed", node=self._node, silent_for_seconds=GONE_SECONDS)
             for listener in self._on_outlawed:
                 listener()
         await self._watch()
 
     async def _watch(self) -> None:
-        query = sa.select(nodes.c.name, nodes.c.instance, nodes.c.beat).where(nodes.c.name != self._name)
+        query = sa.select(nodes.c.name, nodes.c.instance, nodes.c.beat).where(nodes.c.name != self._node)
         rows = {row.name: row for row in await self._store.read(lambda connection: connection.execute(query).all())}
         at = time.monotonic()
         for name, seen in list(self._seen.items()):
             row = rows.get(name)
             if row is None or row.instance != seen.instance:
+                log.info("node_left", node=name)
                 await self._gone(name)
             elif row.beat == seen.beat and at - seen.since > GONE_SECONDS:
+                log.warning("node_silent", node=name, seconds=GONE_SECONDS)
                 await self._store.apply(_leave, Leave(name, seen.instance, seen.beat))
                 await self._gone(name)
                 rows.pop(name)
@@ -125,7 +127,6 @@ class NodeRegistry(Periodic):
                 self._seen[name] = _Seen(row.instance, row.beat, at)
 
     async def _gone(self, name: str) -> None:
-        log.warning("node_gone", node=name)
         self._seen.pop(name, None)
         for listener in self._on_gone:
             try:

@@ -14,7 +14,7 @@ The events of one channel run one after another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 
@@ -25,7 +25,7 @@ from ringforge_core.errors import PluginError
 from ringforge_core.plugin.messages import Push, Reply, Request
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
-from ringforge_core.ports.event_bus import Event, EventBus, TopicKind
+from ringforge_core.ports.event_bus import Event, EventBus, Replay, ReplayFilter, Topic, TopicKind
 from ringforge_core.ports.store import Charge, Once, Store
 
 if TYPE_CHECKING:  # Litestar takes a while to import, and who has no routes needs none of it
@@ -84,21 +84,33 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Pushes(Protocol):
-    """Sends to live connections of this node, at once and not logged. For what must not be lost, append an Event."""
+    """Sends to live connections of all hubs, at once and not logged. For what must not be lost, append an Event."""
 
-    def to_fleet(self, fleet_id: str, push: Push) -> None: ...
+    def to_fleet(self, fleet_id: str, push: Push, *, everywhere: bool = True) -> None:
+        """With `everywhere` false only to the fleet's members at this hub."""
 
     def to_agent(self, fleet_id: str, agent_id: str, push: Push) -> int:
-        """Returns the number of connections that got it; 0 when the agent is not here."""
+        """Returns the number of connections of this hub that got it; 0 when the agent is not here."""
 
     def close_agent(self, agent_id: str, *, code: int, reason: str) -> int:
-        """Close every connection of the agent; returns how many."""
+        """Close every connection of the agent, wherever it is; returns how many were here."""
 
     def move_agent(self, agent_id: str, fleet_id: str) -> int:
         """Close the agent's channels in other fleets; its connections belong to this one from now on.
 
         Returns the number of channels closed.
         """
+
+
+class Nodes(Protocol):
+    """The hubs that work together."""
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The names of the other hubs that live."""
+
+    def on_gone(self, listener: Callable[[str], Awaitable[None]]) -> None:
+        """Call it with the name of each other hub that stopped, died, or started anew."""
 
 
 class Hub(Protocol):
@@ -108,6 +120,7 @@ class Hub(Protocol):
     bus: EventBus
     pushes: Pushes
     node: str
+    nodes: Nodes
     data_directory: Path
     """Where a capability may keep files of this node."""
     public_url: str | None
@@ -118,6 +131,9 @@ class Hub(Protocol):
 
     def client_address(self, scope: Any) -> str | None:
         """Where the client of an ASGI scope really is, past the proxies that are trusted."""
+
+    async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
+        """The past as the bus keeps it, with everything that this hub has acknowledged."""
 
     @property
     def capabilities(self) -> Sequence[Capability[Any]]:
@@ -204,6 +220,15 @@ class Capability(Generic[Settings]):
 
     def on_leave(self, member: Member) -> None:
         """A channel left or its connection ended; called exactly once per `on_join`."""
+
+    def on_fleet_opened(self, fleet_id: str) -> None:
+        """This hub hears the fleet's events from now on: what it remembered of the fleet until now may be outdated."""
+
+    def heard(self, event: Event) -> None:
+        """An event of the capability's topics, committed by this hub or another one; it is pushed after this.
+
+        Called once for each, in `seq` order, while the fleet has agents here.
+        """
 
     def recipients(self, event: Event) -> Iterable[str] | None:
         """The agent ids that an event of the capability's topics is pushed to; None is the whole fleet, empty nobody.

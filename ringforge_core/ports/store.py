@@ -133,7 +133,9 @@ class Store(ABC):
         happens. Signals are lost when a hub's connection breaks: they hint at what the database knows for certain."""
 
     @abstractmethod
-    def on_signal(self, name: str, listener: Callable[[bytes], None], *, missed: Callable[[], Awaitable[None]] | None = None) -> None:
+    def on_signal(
+        self, name: str, listener: Callable[[bytes], None], *, missed: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         """Call `listener` on the event loop with each signal of this name that another hub sent; `missed` when some may
         have been lost."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.ports.event_bus import Event, ReplayFilter, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
+from ringforge_core.socket.following import LogFollower
 from ringforge_core.socket.rooms import Room, Rooms
 
 HUB_TOPICS = (TopicKind(QUOTA_WARNINGS),)
@@ -45,25 +46,39 @@ class Delivery:
     def __init__(self, rooms: Rooms, store: Store, capabilities: Sequence[Capability[Any]]) -> None:
         self._rooms = rooms
         self._store = store
+        self._capabilities = capabilities
         self._by_topic: Mapping[str, Capability[Any]] = {
             topic.name: capability for capability in capabilities for topic in capability.topics
         }
+        self._hearing: Mapping[str, Callable[[Event], None]] = {
+            name: capability.heard
+            for name, capability in self._by_topic.items()
+            if type(capability).heard is not Capability.heard
+        }
+        self.follower = LogFollower(rooms, store, self._deliver)
+        rooms.on_open(self._opened)
 
-    async def deliver(self, events: Sequence[Event]) -> None:
-        """The bus's handler: doubles and what the room has already seen are left out."""
-        for event in events:
-            room = self._rooms.get(event.fleet_id)
-            if room is None or not room.delivered(event):
-                continue
-            recipients = self._recipients(event)
-            if recipients is None:
-                self._rooms.broadcast(room, event.push, numbered(event))
-            else:
-                self._rooms.send(room, recipients, event.push, numbered(event))
+    async def take(self, events: Sequence[Event]) -> None:
+        """The bus's handler."""
+        self.follower.offer(events)
+
+    def _deliver(self, room: Room, event: Event) -> None:
+        if (heard := self._hearing.get(event.topic)) is not None:
+            heard(event)
+        recipients = self._recipients(event)
+        if recipients is None:
+            self._rooms.broadcast(room, event.push, numbered(event))
+        else:
+            self._rooms.send(room, recipients, event.push, numbered(event))
+
+    def _opened(self, room: Room) -> None:
+        for capability in self._capabilities:
+            capability.on_fleet_opened(room.fleet_id)
+        self.follower.take_waiting(room)
 
     async def resume(self, wanted: ResumeFrom, agent: AgentSession, room: Room) -> tuple[Resumed, int]:
         """What can be resumed, and the `seq` after which to send."""
-        if wanted.epoch != room.epoch or wanted.seq > room.seq:
+        if wanted.epoch != room.epoch or not await self.follower.reach(room, wanted.seq):
             return Resumed("gap", 1, room.seq, None), room.seq
         first = wanted.seq + 1
         if room.since(wanted.seq) is None:

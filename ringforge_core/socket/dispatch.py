@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ringforge_core.errors import PluginError, Refused, RingforgeError, Unavailable
+from ringforge_core.errors import Backpressure, PluginError, Refused, RingforgeError, Unavailable
 from ringforge_core.limits import RESOURCES
 from ringforge_core.limits.agent_rates import AgentRates
 from ringforge_core.limits.rates import OFF, parse_rates
@@ -52,10 +52,17 @@ class BoundEvent:
 
 
 class Dispatcher:
-    """Knows every declared event of the loaded capabilities; owns the tasks of requests in work."""
+    """Knows every declared event of the loaded capabilities; owns the tasks of requests in work.
 
-    def __init__(self, capabilities: Iterable[Capability[Any]], measures: SocketMeasures, rates: AgentRates) -> None:
+    `overloaded` tells why nothing may be changed right now.
+    """
+
+    def __init__(
+        self, capabilities: Iterable[Capability[Any]], measures: SocketMeasures, rates: AgentRates,
+        overloaded: Callable[[], Backpressure | None] = lambda: None,
+    ) -> None:  # fmt: skip
         self.events: dict[str, BoundEvent] = {}
+        self._overloaded = overloaded
         self._rates = rates
         self._unknown = measures.of("unknown")
         self._running: dict[Channel, tuple[float, asyncio.Task[None]]] = {}
@@ -112,6 +119,8 @@ class Dispatcher:
         try:
             if refusal := self._rates.check(channel.agent, event.name, event.rate):
                 return _fail(channel, frame, event, refusal)
+            if event.declaration.idempotent and (overload := self._overloaded()):
+                return _fail(channel, frame, event, overload)
             call, request = _prepare(channel, frame, event)
             result = event.handle(call, request)
             if type(result) is not CoroutineType:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import structlog
 
-from ringforge_core.errors import RingforgeError, Unauthenticated
+from ringforge_core.errors import Backpressure, RingforgeError, Unauthenticated
 from ringforge_core.identity import NOTHING, Admission, Credentials, KeyHolder, Sessions, iso, now
 from ringforge_core.limits import Limits
 from ringforge_core.plugin.capability import AgentSession, Capability
@@ -20,6 +20,7 @@ from ringforge_core.socket.clock import Clock
 from ringforge_core.socket.connection import POLICY, Connection
 from ringforge_core.socket.delivery import Delivery
 from ringforge_core.socket.dispatch import Dispatcher
+from ringforge_core.socket.everywhere import Everywhere
 from ringforge_core.socket.fanout import Fanout
 from ringforge_core.socket.frames import Frame
 from ringforge_core.socket.joining import Joiner
@@ -41,6 +42,7 @@ class Gateway:
     def __init__(
         self, *, store: Store, admission: Admission, sessions: Sessions, node: str, server: str, max_buffered: int,
         idle_seconds: float, join_deadline_seconds: float, limits: Limits,
+        overloaded: Callable[[], Backpressure | None] = lambda: None,
     ) -> None:  # fmt: skip
         self.node = node
         self.server = server
@@ -50,10 +52,12 @@ class Gateway:
         self.draining = False
         self.fanout = Fanout(max_buffered=max_buffered)
         self.rooms = Rooms(self.fanout, store)
+        self.pushes = Everywhere(self.rooms, store)
         self.measures = SocketMeasures(lambda: len(self.connections), self.rooms.agent_count)
         self.delivery: Delivery
         self.dispatcher: Dispatcher
         self._store = store
+        self._overloaded = overloaded
         self._sessions = sessions
         self._capabilities: Sequence[Capability[Any]] = ()
         self._joiner: Joiner
@@ -65,15 +69,17 @@ class Gateway:
     async def start(self, capabilities: Sequence[Capability[Any]]) -> None:
         """Take the capabilities, which were made with this gateway's rooms, and begin to keep time."""
         self._capabilities = capabilities
-        self.dispatcher = Dispatcher(capabilities, self.measures, self.limits.agents)
+        self.dispatcher = Dispatcher(capabilities, self.measures, self.limits.agents, self._overloaded)
         self.delivery = Delivery(self.rooms, self._store, capabilities)
         self._joiner = Joiner(self, capabilities)
+        await self.delivery.follower.start()
         await self._clock.start(self.dispatcher.cancel_overdue)
 
     async def stop(self) -> None:
         """Finish the requests and joins in work and the session rows; `drain` comes before."""
         await self._clock.stop()
         await self.dispatcher.stop()
+        await self.delivery.follower.stop()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
 
@@ -184,6 +190,11 @@ class Gateway:
             agent = connection.agent
             if agent is not None and (fleet_id := fleets.get(agent.agent_id)) is not None:
                 connection.move(fleet_id)
+
+    def let_go(self) -> None:
+        """Send everybody away, to come back at once: what the other hubs know of this one is undone."""
+        for connection in list(self.connections):
+            connection.close(RESTART, "hub was out of touch")
 
     async def drain(self, *, seconds: float) -> None:
         """Refuse new sockets, say goodbye, close in batches with 1012, and wait until they are gone."""

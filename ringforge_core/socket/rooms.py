@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from ringforge_core.plugin.capability import AgentSession
-from ringforge_core.plugin.messages import Push, encode_message
-from ringforge_core.ports import event_bus
-from ringforge_core.ports.event_bus import Event, EventBus, TopicKind
+from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.fanout import Fanout, Topic
@@ -24,16 +21,26 @@ from ringforge_core.socket.frames import NULL, push
 RECENT = 256
 """Delivered events that a room keeps in memory: a member that was away for a moment resumes without the database."""
 
+AHEAD = 10_000
+"""Events that a room keeps which came before their turn."""
+
 
 class Room:
     """One fleet on this node."""
 
-    __slots__ = ("agents", "arrivals", "epoch", "fleet_id", "opening", "recent", "seq", "topics")
+    __slots__ = (
+        "agents", "ahead", "arrivals", "epoch", "fleet_id", "head", "opening", "recent", "seq", "tenant_id", "topics",
+    )  # fmt: skip
 
-    def __init__(self, fleet_id: str) -> None:
+    def __init__(self, tenant_id: str, fleet_id: str) -> None:
+        self.tenant_id = tenant_id
         self.fleet_id = fleet_id
         self.epoch = ""
         self.seq = 0
+        self.head = 0
+        """How far the log went when it was last looked at."""
+        self.ahead: dict[int, Event] = {}
+        """Events that came before those that precede them."""
         self.recent: deque[Event] = deque(maxlen=RECENT)
         self.topics: dict[bytes, Topic] = {}
         self.agents: dict[str, list[Channel]] = {}
@@ -41,13 +48,10 @@ class Room:
         self.arrivals = 0
         """Joins in work that hold the room open."""
 
-    def delivered(self, event: Event) -> bool:
-        """Note an event as delivered; False when the room is past it."""
-        if event.seq <= self.seq:
-            return False
-        self.seq = event.seq
-        self.recent.append(event)
-        return True
+    def keep(self, event: Event) -> None:
+        """Keep an event that came early; past `AHEAD` of them they are read from the log in their turn."""
+        if len(self.ahead) < AHEAD:
+            self.ahead[event.seq] = event
 
     def since(self, seq: int) -> list[Event] | None:
         """The delivered events after `seq`; None when they go back further than memory does."""
@@ -59,19 +63,20 @@ class Room:
 
 
 class Rooms:
-    """All rooms of this node; the capabilities' `Pushes`."""
+    """All rooms of this node."""
 
     def __init__(self, fanout: Fanout, store: Store) -> None:
         self._fanout = fanout
         self._store = store
         self._rooms: dict[str, Room] = {}
-        self._bus: EventBus
-        self._topics: Sequence[TopicKind] = ()
-        self._retention = timedelta()
+        self._on_open: Callable[[Room], None] = lambda _: None
 
-    def keep_topics(self, bus: EventBus, topics: Sequence[TopicKind], retention: timedelta) -> None:
-        """The topics that every fleet has on the bus, and how long their events are kept there."""
-        self._bus, self._topics, self._retention = bus, topics, retention
+    def on_open(self, listener: Callable[[Room], None]) -> None:
+        """Call it when a room has its place in the log, before anybody is in it."""
+        self._on_open = listener
+
+    def all(self) -> list[Room]:
+        return list(self._rooms.values())
 
     def get(self, fleet_id: str) -> Room | None:
         return self._rooms.get(fleet_id)
@@ -84,7 +89,7 @@ class Rooms:
         """The agent's room, held open while it joins; all who come at once wait for one opening."""
         room = self._rooms.get(agent.fleet_id)
         if room is None:
-            room = self._rooms[agent.fleet_id] = Room(agent.fleet_id)
+            room = self._rooms[agent.fleet_id] = Room(agent.tenant_id, agent.fleet_id)
         room.arrivals += 1
         try:
             if not room.epoch:
@@ -95,19 +100,14 @@ class Rooms:
             self._close_if_empty(room)
 
     async def _open(self, room: Room, agent: AgentSession) -> None:
-        """Read where the log ends. The room is there before: what is committed by then is in the position, what is
-        delivered after is noted by the room, so no event falls between."""
+        """Read where the log ends. The room is there before: what is committed by then is in the position, what comes
+        meanwhile is kept by the room, so no event falls between."""
         async with room.opening:
             if room.epoch:
                 return
-            for kind in self._topics:
-                topic = event_bus.Topic(agent.tenant_id, agent.fleet_id, kind.name)
-                await self._bus.ensure_topic(
-                    topic, retention=self._retention, partitions=kind.partitions, compacted=kind.compacted
-                )
             position = await self._store.position(agent.tenant_id, agent.fleet_id)
-            room.epoch = position.epoch
-            room.seq = max(room.seq, position.seq)
+            room.epoch, room.seq = position.epoch, position.seq
+            self._on_open(room)
 
     def enter(self, room: Room, channel: Channel) -> None:
         """Make the channel a member: it gets what is sent from now on."""
@@ -141,18 +141,18 @@ class Rooms:
             for channel in room.agents.get(agent_id, ()):
                 channel.send(event, payload)
 
-    def to_fleet(self, fleet_id: str, push: Push) -> None:
+    def to_fleet(self, fleet_id: str, event: str, payload: bytes) -> None:
+        """Send an encoded payload to the fleet's members here."""
         room = self._rooms.get(fleet_id)
         if room is not None:
-            self.broadcast(room, push.wire, encode_message(push))
+            self.broadcast(room, event, payload)
 
-    def to_agent(self, fleet_id: str, agent_id: str, push: Push) -> int:
+    def to_agent(self, fleet_id: str, agent_id: str, event: str, payload: bytes) -> int:
+        """Send an encoded payload to the agent's channels here; returns how many."""
         room = self._rooms.get(fleet_id)
         channels = room.agents.get(agent_id, ()) if room else ()
-        if channels:
-            payload = encode_message(push)
-            for channel in channels:
-                channel.send(push.wire, payload)
+        for channel in channels:
+            channel.send(event, payload)
         return len(channels)
 
     def close_agent(self, agent_id: str, *, code: int, reason: str) -> int:

@@ -8,7 +8,8 @@ of idempotency keys (`once`); reads go to a pool of their own (`replay`).
 """
 
 from ringforge_core.store.bookkeeping import Bookkeeping
+from ringforge_core.store.replay import read_heads
 from ringforge_core.store.settings import StoreSettings
 from ringforge_core.store.store import SqlStore
 
-__all__ = ["Bookkeeping", "SqlStore", "StoreSettings"]
+__all__ = ["Bookkeeping", "SqlStore", "StoreSettings", "read_heads"]

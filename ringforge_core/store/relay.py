@@ -15,6 +15,7 @@ import structlog
 from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Event, EventBus, ReplayFilter
 from ringforge_core.ports.store import Store
+from ringforge_core.store.fleet_topics import FleetTopics
 from ringforge_core.store.outbox import Adoption, Range, Settled, adopt, count_events, read_ranges, settle
 
 FIRST_RETRY, LAST_RETRY = 0.05, 5.0
@@ -30,9 +31,10 @@ log = structlog.get_logger(__name__)
 class Relay:
     """Started after the bus, stopped before it."""
 
-    def __init__(self, store: Store, bus: EventBus) -> None:
+    def __init__(self, store: Store, bus: EventBus, topics: FleetTopics) -> None:
         self._store = store
         self._bus = bus
+        self._topics = topics
         self._waiting: list[Event] = []
         self._some = asyncio.Event()
         self._stopping = False
@@ -43,6 +45,9 @@ class Relay:
     def backlog(self) -> int:
         """Events that the bus has not taken yet."""
         return len(self._waiting)
+
+    async def settled(self, seconds: float) -> None:
+        """Returns when a replay shows everything that was committed here before the call, or after `seconds`."""
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="relay")
@@ -77,15 +82,19 @@ class Relay:
         retry = FIRST_RETRY
         while True:
             try:
-                return await self._bus.publish(events)
+                for tenant_id, fleet_id in {(event.tenant_id, event.fleet_id) for event in events}:
+                    await self._topics.ensure(tenant_id, fleet_id)
+                await self._bus.publish(events)
+                return
             except Unavailable as error:
                 log.warning("bus_unavailable", reason=error.reason, events=len(events), retry_seconds=retry)
             except Exception:
-                if len(events) == 1:
-                    return log.exception("event_not_published", event_id=events[0].event_id, topic=events[0].topic)
-                for event in events:
-                    await self._publish([event])
-                return None
+                if len(events) > 1:
+                    for event in events:
+                        await self._publish([event])
+                else:
+                    log.exception("event_not_published", event_id=events[0].event_id, topic=events[0].topic)
+                return
             await asyncio.sleep(retry)
             retry = min(retry * 2, LAST_RETRY)
 
@@ -93,8 +102,8 @@ class Relay:
 class OutboxRelay(Relay):
     """`node` is the name under which this hub's commits are in the outbox."""
 
-    def __init__(self, store: Store, bus: EventBus, node: str) -> None:
-        super().__init__(store, bus)
+    def __init__(self, store: Store, bus: EventBus, topics: FleetTopics, node: str) -> None:
+        super().__init__(store, bus, topics)
         self._node = node
         self._taken = 0
         self._handed = 0
@@ -121,7 +130,6 @@ class OutboxRelay(Relay):
         self._some.set()
 
     async def settled(self, seconds: float) -> None:
-        """Returns when the bus has everything that was committed here before the call, or after `seconds`."""
         wanted = self._taken
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

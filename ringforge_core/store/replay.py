@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,23 @@ from ringforge_core.ports.event_bus import Audience, Event, Replay, ReplayFilter
 from ringforge_core.ports.store import FleetPosition
 from ringforge_core.store.tables import events, fleet_logs
 
+SLICE = 500
+"""Fleets in one query."""
+
 
 def read_position(connection: sa.Connection, tenant_id: str, fleet_id: str) -> FleetPosition | None:
     query = sa.select(fleet_logs).where(fleet_logs.c.tenant_id == tenant_id, fleet_logs.c.fleet_id == fleet_id)
     row = connection.execute(query).one_or_none()
     return FleetPosition(row.epoch, row.seq, row.trimmed_seq + 1) if row else None
+
+
+def read_heads(connection: sa.Connection, fleet_ids: Sequence[str]) -> dict[str, int]:
+    """The newest number of each fleet's log, for those that have one."""
+    heads: dict[str, int] = {}
+    for start in range(0, len(fleet_ids), SLICE):
+        some = fleet_logs.c.fleet_id.in_(fleet_ids[start : start + SLICE])
+        heads.update((row.fleet_id, row.seq) for row in connection.execute(sa.select(fleet_logs).where(some)))
+    return heads
 
 
 def read_events(connection: sa.Connection, tenant_id: str, fleet_id: str, query: ReplayFilter, topic: str | None) -> Replay:

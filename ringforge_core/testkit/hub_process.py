@@ -47,6 +47,7 @@ class HubProcess:
         self._environment = {
             **os.environ,
             "RINGFORGE__HUB__LISTEN": f"127.0.0.1:{self.port}",
+            "RINGFORGE__HUB__NODE": f"hub-{self.port}",
             "RINGFORGE__HUB__DATA_DIRECTORY": str(directory / "data"),
             "RINGFORGE__STORE__URL": f"sqlite:///{directory / 'data' / 'hub.db'}",
             **(settings or {}),

@@ -25,7 +25,7 @@ def problems(toml: str, environ: dict[str, str] | None = None) -> list[str]:
 @pytest.mark.parametrize(
     ("toml", "problem"),
     [
-        ('[event_bus]\nus = "kafka"', '[event_bus] has no key "us"; did you mean "use"?'),
+        ('[event_bus]\nus = "nats"', '[event_bus] has no key "us"; did you mean "use"?'),
         ("[log]\nzzz = 1", '[log] has no key "zzz"; known keys: format, level'),
         ("[capabilitis]\nuse = []", "there is no table [capabilitis]; did you mean [capabilities]?"),
         ("listen = 4", "there is no table [listen]; known tables: auth, capabilities, event_bus, hub, limits, log, store"),
@@ -55,8 +55,8 @@ def test_a_problem_names_file_table_and_key(toml: str, problem: str) -> None:
     ("name", "text", "problem"),
     [
         ("RINGFORGE__HUB__IDLE_SECONDS", "long", '[hub] idle_seconds: expected float, got str "long"'),
-        ("RINGFORGE__EVNT_BUS__USE", "kafka", "there is no table [evnt_bus]; did you mean [event_bus]?"),
-        ("RINGFORGE__EVENT_BUS__USED", "kafka", '[event_bus] has no key "used"; did you mean "use"?'),
+        ("RINGFORGE__EVNT_BUS__USE", "nats", "there is no table [evnt_bus]; did you mean [event_bus]?"),
+        ("RINGFORGE__EVENT_BUS__USED", "nats", '[event_bus] has no key "used"; did you mean "use"?'),
         ("RINGFORGE__HUB__LISTEN", "x", '[hub] listen: expected HOST:PORT such as "127.0.0.1:4000", got "x"'),
         ("RINGFORGE__HUB", "x", '[hub] must be a table, got str "x"'),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +13,13 @@ from direct_fleet import direct_fleet, disconnect, gets_receipt, received, recei
 from mesh_fleet import Fleet
 
 from ringforge_core.mesh.inbox.claim import Claim, claim
-from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Store
 from ringforge_core.testkit.postgres import PostgresServer
 
 
 @pytest.fixture
 async def nodes(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[tuple[Fleet, Fleet]]:
-    """The same fleet on two nodes, whose buses carry each other's events as one bus of several nodes does."""
+    """The same fleet on two nodes."""
     url = await postgres.new_database()
     async with AsyncExitStack() as stack:
         one, two = [
@@ -28,15 +27,7 @@ async def nodes(tmp_path: Path, postgres: PostgresServer) -> AsyncIterator[tuple
             for node in ("node-1", "node-2")
         ]
         two.keys = one.keys
-        carrying: set[asyncio.Task[None]] = set()
-        for source, target in ((one, two), (two, one)):
-
-            def carry(events: Sequence[Event], bus: Fleet = target) -> None:
-                carrying.add(asyncio.ensure_future(bus.hub.hub.bus.publish(events)))
-
-            source.hub.hub.store.on_commit(carry)
         yield one, two
-        await asyncio.gather(*carrying)
 
 
 async def test_an_agent_that_joins_two_nodes_at_once_gets_each_message_from_one_of_them(

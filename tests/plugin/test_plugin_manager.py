@@ -73,14 +73,14 @@ def test_one_module_may_bring_several_plugins(plugin_directory: PluginDirectory)
 
 def test_a_missing_adapter_names_the_setting_the_known_ones_and_the_package(plugin_directory: PluginDirectory) -> None:
     plugin_directory.install("acme-bus", {"event_bus.acme": "acme_bus"})
-    error = failure("event_bus", "kafka")
-    assert str(error).startswith('[event_bus] use = "kafka": no such plugin is installed; installed: acme')
-    assert "pip install ringforge-eventbus-kafka" in error.fix
+    error = failure("event_bus", "nats")
+    assert str(error).startswith('[event_bus] use = "nats": no such plugin is installed; installed: acme')
+    assert "pip install ringforge-eventbus-nats" in error.fix
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest(plugin_directory: PluginDirectory) -> None:
-    plugin_directory.install("acme-bus", {"event_bus.kafka": "acme_bus"})
-    assert '"kafka"' in failure("event_bus", "Kafak").fix
+    plugin_directory.install("acme-bus", {"event_bus.nats": "acme_bus"})
+    assert '"nats"' in failure("event_bus", "Nast").fix
 
 
 def test_a_missing_capability_names_its_package() -> None:

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 import ringforge_core.audit.tables
 import ringforge_core.identity.tables
 import ringforge_core.limits.tables
+import ringforge_core.nodes.tables
 import ringforge_core.store.tables
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.schema import metadata
@@ -25,6 +26,7 @@ CORE = [
         ringforge_core.audit.tables,
         ringforge_core.identity.tables,
         ringforge_core.limits.tables,
+        ringforge_core.nodes.tables,
         ringforge_core.store.tables,
     )
     for table in vars(module).values()

@@ -84,7 +84,7 @@ class ActivityCapability(Capability[NoSettings]):
         """The fleet's newest activities, without those that went to other agents alone."""
         agent = call.agent
         query = ReplayFilter(viewer=agent.agent_id, kinds=request.kinds, limit=request.limit, newest=True)
-        past = await self.hub.bus.replay(Topic(agent.tenant_id, agent.fleet_id, TOPIC), query)
+        past = await self.hub.replay(Topic(agent.tenant_id, agent.fleet_id, TOPIC), query)
         events = [cast("dict[str, Any]", payload_of(event)) for event in reversed(fitting(reversed(past.events)))]
         return History(events=events, count=len(events))
 

@@ -13,6 +13,8 @@ from ringforge_core.mesh.activity.tables import activity_subscriptions as table
 from ringforge_core.plugin import AgentSession, now
 from ringforge_core.ports.store import Store, Transaction
 
+SIGNAL = "activity.tags"
+
 
 class TagChange(msgspec.Struct, frozen=True):
     """Tags that an agent begins or ceases to follow."""
@@ -23,11 +25,21 @@ class TagChange(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]
 
 
+class Followed(msgspec.Struct, array_like=True):
+    """All tags that an agent follows now; the hubs tell each other."""
+
+    fleet_id: str
+    agent_id: str
+    tags: list[str]
+
+
 class Subscriptions:
     """Loaded as a whole at the start: an agent that resumes is owed what its tags brought while it was away."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._decoder = msgspec.json.Decoder(Followed)
+        store.on_signal(SIGNAL, self._changed_elsewhere, missed=self.load)
         self._followers: dict[tuple[str, str], set[str]] = {}
         self._tags: dict[tuple[str, str], frozenset[str]] = {}
 
@@ -36,6 +48,8 @@ class Subscriptions:
         tags: dict[tuple[str, str], set[str]] = {}
         for row in rows:
             tags.setdefault((row.fleet_id, row.agent_id), set()).add(row.tag)
+        for fleet_id, agent_id in self._tags.keys() - tags.keys():
+            self._replace(fleet_id, agent_id, frozenset())
         for (fleet_id, agent_id), followed in tags.items():
             self._replace(fleet_id, agent_id, frozenset(followed))
 
@@ -52,7 +66,13 @@ class Subscriptions:
 
     def _note(self, agent: AgentSession, tags: frozenset[str]) -> list[str]:
         self._replace(agent.fleet_id, agent.agent_id, tags)
-        return sorted(tags)
+        followed = Followed(agent.fleet_id, agent.agent_id, sorted(tags))
+        self._store.signal(SIGNAL, msgspec.json.encode(followed))
+        return followed.tags
+
+    def _changed_elsewhere(self, body: bytes) -> None:
+        followed = self._decoder.decode(body)
+        self._replace(followed.fleet_id, followed.agent_id, frozenset(followed.tags))
 
     def _replace(self, fleet_id: str, agent_id: str, tags: frozenset[str]) -> None:
         before = self._tags.pop((fleet_id, agent_id), frozenset())

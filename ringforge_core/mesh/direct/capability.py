@@ -34,7 +34,7 @@ from ringforge_core.mesh.direct.settings import DirectSettings
 from ringforge_core.mesh.direct.tables import direct_messages
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, event
-from ringforge_core.ports.event_bus import Event, Subscription, TopicKind
+from ringforge_core.ports.event_bus import Event, TopicKind
 
 
 class _KeptReply(msgspec.Struct):
@@ -58,16 +58,16 @@ class DirectCapability(Capability[DirectSettings]):
         self._answering: dict[str, asyncio.Event] = {}
         """The messages with an idempotency key whose first sender is not answered yet."""
         self._inbox: InboxCapability
-        self._subscription: Subscription
 
     async def start(self) -> None:
         self._inbox = inbox_of(self.hub)
-        self._subscription = await self.hub.bus.subscribe(self._inbox.on_events, topics=(TOPIC,))
         await self._retention.start()
 
     async def stop(self) -> None:
         await self._retention.stop()
-        await self._subscription.cancel()
+
+    def heard(self, event: Event) -> None:
+        self._inbox.heard_of(event)
 
     def recipients(self, event: Event) -> tuple[()]:
         """Nobody: the inbox pushes messages, and keeps them until they are delivered."""

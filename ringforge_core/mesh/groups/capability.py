@@ -47,7 +47,7 @@ from ringforge_core.mesh.groups.settings import GroupsSettings
 from ringforge_core.mesh.groups.sweeper import GroupSweeper
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, Member, event
-from ringforge_core.ports.event_bus import Event, Subscription, TopicKind
+from ringforge_core.ports.event_bus import Event, TopicKind
 
 
 class GroupsCapability(Capability[GroupsSettings]):
@@ -61,16 +61,17 @@ class GroupsCapability(Capability[GroupsSettings]):
         super().__init__(hub, settings)
         self._sweeper = GroupSweeper(hub.store, settings)
         self._inbox: InboxCapability
-        self._subscription: Subscription
 
     async def start(self) -> None:
         self._inbox = inbox_of(self.hub)
-        self._subscription = await self.hub.bus.subscribe(self._inbox.on_events, topics=(conversation.TOPIC,))
         await self._sweeper.start()
 
     async def stop(self) -> None:
         await self._sweeper.stop()
-        await self._subscription.cancel()
+
+    def heard(self, event: Event) -> None:
+        if event.topic == conversation.TOPIC:
+            self._inbox.heard_of(event)
 
     def recipients(self, event: Event) -> Iterable[str] | None:
         """Of messages nobody: the inbox pushes them, and keeps them until they are delivered."""

@@ -18,7 +18,7 @@ Another capability sends through it like this:
         await store.apply(write, parcel)         # `write` calls put(tx, parcels) and appends an event to its own topic,
         got = await inbox.deliver(parcel)        # with the letter's message_id as event_id and the recipients as audience
 
-and subscribes `inbox.on_events` to that topic, by which the other nodes hear of it.
+and hands what its `heard` is called with to `inbox.heard_of`, by which the other hubs deliver it.
 
 **What "written" means.** A letter leaves the inbox when the kernel has taken all bytes that this process had for one of
 the agent's open connections, the letter's among them. So it survives `kill -9` of the hub at any moment. It does not

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, cast
+
+from cachetools import LRUCache
 
 from ringforge_core.errors import NotFound, PluginError
 from ringforge_core.identity.ids import now
@@ -29,18 +31,10 @@ from ringforge_core.mesh.inbox.sweeper import Sweeper
 from ringforge_core.plugin import Call, Capability, Hub, Member, event
 from ringforge_core.ports.event_bus import Event, TopicKind
 
+REMEMBERED = 100_000
+"""Messages known to be of this hub; one that is forgotten costs a needless look into the database."""
 HAND_OVER_SECONDS = 0.5
 """How long a sender waits to hear that its message was pushed, when others were queued before it."""
-
-
-class Underway:
-    """A parcel of this process that was not both delivered by it and heard of from the bus."""
-
-    __slots__ = ("delivered", "heard")
-
-    def __init__(self) -> None:
-        self.delivered = False
-        self.heard = False
 
 
 class InboxCapability(Capability[InboxSettings]):
@@ -54,16 +48,25 @@ class InboxCapability(Capability[InboxSettings]):
         super().__init__(hub, settings)
         self._courier = Courier(hub.store, node=hub.node, visibility=timedelta(seconds=settings.visibility_seconds))
         self._sweeper = Sweeper(hub.store, self._courier.wake, seconds=settings.sweep_seconds)
-        self._underway: dict[str, Underway] = {}
+        self._underway: set[str] = set()
+        """Those that were neither delivered nor given up."""
+        self._own: LRUCache[str, None] = LRUCache(REMEMBERED)
+        """The messages that this hub delivers by itself."""
 
     async def start(self) -> None:
-        await self.hub.store.apply(release_node, self.hub.node)
+        self.hub.nodes.on_gone(self._release)
+        await self._release(self.hub.node)
         self._courier.start()
         await self._sweeper.start()
 
     async def stop(self) -> None:
         await self._sweeper.stop()
         await self._courier.stop()
+
+    async def _release(self, node: str) -> None:
+        """What a hub that is gone had claimed is free for the others; those who wait for it are looked after."""
+        if await self.hub.store.apply(release_node, node):
+            self._courier.wake_all()
 
     async def on_join(self, member: Member, fields: Any) -> None:
         self._courier.join(member)
@@ -109,13 +112,13 @@ class InboxCapability(Capability[InboxSettings]):
             held_until=letter.at + self._courier.visibility,
             capacity=self.settings.capacity,
         )
-        self._underway[letter.message_id] = Underway()
+        self._own[letter.message_id] = None
+        self._underway.add(letter.message_id)
         try:
             yield parcel
         finally:
-            underway = self._underway.get(letter.message_id)
-            if underway is not None and not underway.delivered:  # refused, a repeat, or the caller gave up waiting
-                del self._underway[letter.message_id]
+            if letter.message_id in self._underway:  # refused, a repeat, or the caller gave up waiting
+                self._underway.remove(letter.message_id)
                 for agent_id in held:
                     self._courier.let_go(_address(letter, agent_id), letter.message_id)
                 self._courier.wake(_address(letter, agent_id) for agent_id in recipients)
@@ -126,7 +129,7 @@ class InboxCapability(Capability[InboxSettings]):
         `refused` is what `put` returned for it. The others get it when they join, or from the node they are at.
         """
         letter = parcel.letter
-        self._note(letter.message_id, delivered=True)
+        self._underway.discard(letter.message_id)
         handed, expected = set(), {}
         for agent_id in parcel.recipients:
             address = _address(letter, agent_id)
@@ -143,20 +146,10 @@ class InboxCapability(Capability[InboxSettings]):
                 self._courier.expect_no_more(_address(letter, agent_id), letter.message_id)
         return frozenset(handed)
 
-    async def on_events(self, events: Sequence[Event]) -> None:
-        """To be subscribed to the bus topics whose events tell of letters: those of other nodes are looked for."""
-        for each in events:
-            if each.event_id in self._underway:
-                self._note(each.event_id, heard=True)
-            else:
-                self._courier.wake((each.tenant_id, each.fleet_id, agent_id) for agent_id in each.audience.agents or ())
-
-    def _note(self, message_id: str, *, delivered: bool = False, heard: bool = False) -> None:
-        underway = self._underway[message_id]
-        underway.delivered |= delivered
-        underway.heard |= heard
-        if underway.delivered and underway.heard:
-            del self._underway[message_id]
+    def heard_of(self, event: Event) -> None:
+        """An event that tells of a letter: those that other hubs accepted are looked for."""
+        if event.event_id not in self._own:
+            self._courier.wake((event.tenant_id, event.fleet_id, agent_id) for agent_id in event.audience.agents or ())
 
 
 def inbox_of(hub: Hub) -> InboxCapability:

@@ -83,11 +83,12 @@ def release(tx: Transaction, releases: Sequence[Release]) -> list[None]:
     return [None] * len(releases)
 
 
-def release_node(tx: Transaction, nodes: Sequence[str]) -> list[None]:
-    """What these nodes had claimed before they started again."""
-    for node in nodes:
-        tx.execute(_give_back().where(entries.c.claimed_by.startswith(f"{node}/", autoescape=True)))
-    return [None] * len(nodes)
+def release_node(tx: Transaction, nodes: Sequence[str]) -> list[int]:
+    """Give back what these nodes had claimed when they ended; returns how much."""
+    return [
+        tx.execute(_give_back().where(entries.c.claimed_by.startswith(f"{node}/", autoescape=True))).rowcount
+        for node in nodes
+    ]
 
 
 def find_lapsed(connection: sa.Connection, at: datetime, limit: int) -> list[Address]:

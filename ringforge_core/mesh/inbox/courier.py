@@ -79,6 +79,10 @@ class Courier:
             if mailbox is not None:
                 self._start_pump(mailbox)
 
+    def wake_all(self) -> None:
+        for mailbox in self._mailboxes.values():
+            self._start_pump(mailbox)
+
     # --- at once ------------------------------------------------------------------------------------------------
 
     def hold(self, address: Address, message_id: str) -> bool:

@@ -101,12 +101,18 @@ class EntryCache:
             if event.topic == TOPIC and (slot := self._slots.get((event.fleet_id, event.key))) is not None:
                 self._mark(slot, event)
 
-    def changed_elsewhere(self, events: Iterable[Event]) -> None:
-        """What the bus brings, this node's own changes among it: those are known already."""
-        for event in events:
-            slot = self._slots.get((event.fleet_id, event.key))
-            if slot is not None and (slot.epoch != event.epoch or slot.seq < event.seq):
-                self._mark(slot, event)
+    def changed_elsewhere(self, event: Event) -> None:
+        """What any hub committed, this one among them: its own changes are known already."""
+        slot = self._slots.get((event.fleet_id, event.key))
+        if slot is not None and (slot.epoch != event.epoch or slot.seq < event.seq):
+            self._mark(slot, event)
+
+    def forget(self, fleet_id: str) -> None:
+        """Nothing is known of the fleet any more."""
+        for key in [key for key in self._slots if key[0] == fleet_id]:
+            slot = self._slots.pop(key)
+            slot.changes += 1
+            self._size -= SLOT_BYTES + len(slot.text or b"")
 
     def _mark(self, slot: Slot, event: Event) -> None:
         slot.changes += 1

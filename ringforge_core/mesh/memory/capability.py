@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -49,7 +49,7 @@ from ringforge_core.mesh.memory.words import words_of
 from ringforge_core.mesh.memory.writes import RESOURCE, TOPIC, Command, DeleteEntry, MemoryWrites, SetEntry, no_entry
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, encode_payload, event
 from ringforge_core.plugin.schema import microseconds
-from ringforge_core.ports.event_bus import Event, Subscription, TopicKind
+from ringforge_core.ports.event_bus import Event, TopicKind
 
 RATE = "50/minute"
 
@@ -71,7 +71,6 @@ class MemoryCapability(Capability[MemorySettings]):
         self._writes: MemoryWrites
         self._indexer: Indexer
         self._sweeper: Sweeper
-        self._others: Subscription
         hub.store.on_commit(self._cache.changed)
 
     async def start(self) -> None:
@@ -81,12 +80,17 @@ class MemoryCapability(Capability[MemorySettings]):
         self._indexer = Indexer(store, self._database)
         self._sweeper = Sweeper(store, self._database, self._writes, self._indexer, self._cache.readings, self.settings)
         await self._subscriptions.load()
-        self._others = await self.hub.bus.subscribe(self._changed_elsewhere, topics=(TOPIC,))
         await self._sweeper.start()
 
     async def stop(self) -> None:
-        await self._others.cancel()
         await self._sweeper.stop()
+
+    def on_fleet_opened(self, fleet_id: str) -> None:
+        if self.hub.store.shared:
+            self._cache.forget(fleet_id)
+
+    def heard(self, event: Event) -> None:
+        self._cache.changed_elsewhere(event)
 
     def recipients(self, event: Event) -> Iterable[str]:
         return self._subscriptions.interested(event)
@@ -190,9 +194,6 @@ class MemoryCapability(Capability[MemorySettings]):
 
     async def _find(self, search: Search) -> Page:
         return await self.hub.store.read(lambda connection: find_page(connection, self._database, search))
-
-    async def _changed_elsewhere(self, events: Sequence[Event]) -> None:
-        self._cache.changed_elsewhere(events)
 
 
 def _set_entry(agent: AgentSession, request: SetMemory) -> SetEntry:

@@ -16,6 +16,8 @@ from ringforge_core.plugin import AgentSession
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Store, Transaction
 
+SIGNAL = "memory.patterns"
+
 
 class PatternChange(msgspec.Struct, frozen=True):
     """An agent wants these events of a pattern, or none of them any more."""
@@ -27,11 +29,21 @@ class PatternChange(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
 
 
+class Followed(msgspec.Struct, array_like=True):
+    """All that an agent wants to hear of now; the hubs tell each other."""
+
+    fleet_id: str
+    agent_id: str
+    wanted: dict[str, frozenset[str]]
+
+
 class Subscriptions:
     """Loaded as a whole at the start: an agent that resumes is owed what its patterns brought while it was away."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._decoder = msgspec.json.Decoder(Followed)
+        store.on_signal(SIGNAL, self._changed_elsewhere, missed=self.load)
         self._fleets: dict[str, FleetPatterns] = {}
 
     async def load(self) -> None:
@@ -39,6 +51,7 @@ class Subscriptions:
         agents: dict[tuple[str, str], dict[str, frozenset[str]]] = {}
         for row in rows:
             agents.setdefault((row.fleet_id, row.agent_id), {})[row.pattern] = frozenset(row.events)
+        self._fleets.clear()
         for (fleet_id, agent_id), wanted in agents.items():
             self._replace(fleet_id, agent_id, wanted)
 
@@ -56,7 +69,14 @@ class Subscriptions:
 
     async def _change(self, agent: AgentSession, pattern: str, events: tuple[str, ...]) -> None:
         change = PatternChange(agent.tenant_id, agent.fleet_id, agent.agent_id, pattern, events)
-        self._replace(agent.fleet_id, agent.agent_id, await self._store.apply(_write, change))
+        wanted = await self._store.apply(_write, change)
+        self._replace(agent.fleet_id, agent.agent_id, wanted)
+        followed = Followed(agent.fleet_id, agent.agent_id, dict(wanted))
+        self._store.signal(SIGNAL, msgspec.json.encode(followed))
+
+    def _changed_elsewhere(self, body: bytes) -> None:
+        followed = self._decoder.decode(body)
+        self._replace(followed.fleet_id, followed.agent_id, followed.wanted)
 
     def _replace(self, fleet_id: str, agent_id: str, wanted: Wanted) -> None:
         fleet = self._fleets.setdefault(fleet_id, FleetPatterns())

@@ -2,12 +2,14 @@
 
     messages.py      the events' requests and replies, and what is pushed
     settings.py      the table [capabilities.presence]
+    entry.py         what is shown of one agent
     fleet.py         who is present in one fleet, and its roster, encoded once for all who ask
+    sharing.py       what hubs tell each other of who is present at them
     welcome.py       sends the roster to those who joined, many at a time
     capability.py    the rules
 
-An agent has one presence, however many connections it has. It is kept in memory only: after a restart the agents join
-again, and that is their presence. When an agent was last seen is kept with the agent, by the identity of its sessions.
+An agent has one presence, however many connections it has, at whichever hubs. It is kept in memory only: after a restart
+the agents join again, and that is their presence. When an agent was last seen is kept by the identity of its sessions.
 """
 
 from typing import Any

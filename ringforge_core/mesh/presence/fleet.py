@@ -21,16 +21,29 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Presence:
-    """One agent, however many channels it has joined."""
+    """One agent, however many channels it has joined, at however many hubs. `entry` is this hub's if it is here."""
 
-    __slots__ = ("channels", "encoded", "entry", "leaving")
+    __slots__ = ("channels", "elsewhere", "encoded", "entry", "leaving")
 
     def __init__(self, entry: RosterEntry) -> None:
         self.entry = entry
         self.encoded = b""
         self.channels = 0
+        self.elsewhere: dict[str, RosterEntry] = {}
+        """What other hubs tell of it, by their names."""
         self.leaving: asyncio.TimerHandle | None = None
-        """Set while the agent has no channel and may still come back."""
+        """Set while the agent has no channel here and may still come back."""
+
+    @property
+    def here(self) -> bool:
+        """Whether it is present at this hub, a moment without a channel included."""
+        return self.channels > 0 or self.leaving is not None
+
+    def stay(self) -> None:
+        """It came back in time."""
+        if self.leaving is not None:
+            self.leaving.cancel()
+            self.leaving = None
 
 
 class FleetPresence:

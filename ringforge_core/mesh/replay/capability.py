@@ -36,7 +36,7 @@ class ReplayCapability(Capability[NoSettings]):
             after_seq=await self._begin(agent, request),
             limit=request.limit,
         )
-        page = await self.hub.bus.replay(Topic(agent.tenant_id, agent.fleet_id, TOPIC), query)
+        page = await self.hub.replay(Topic(agent.tenant_id, agent.fleet_id, TOPIC), query)
         taken = fitting(page.events)
         next_seq = page.next_seq if len(taken) == len(page.events) else taken[-1].seq
         return ReplayResult(

@@ -71,9 +71,10 @@ def test_what_the_bus_repeats_is_known_and_what_it_brings_is_not() -> None:
     cache.fill(cache.expect("f", "k"), entry(version=1))
     cache.changed([change(5)])
     cache.written("evt_5", entry(version=2))
-    cache.changed_elsewhere([change(4), change(5)])
+    cache.changed_elsewhere(change(4))
+    cache.changed_elsewhere(change(5))
     assert version_in(cache.read("f", "k")) == 2
-    cache.changed_elsewhere([change(6)])
+    cache.changed_elsewhere(change(6))
     assert cache.read("f", "k") is None
 
 
