@@ -117,7 +117,7 @@ class Hub:
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
         self.quotas.counted = self._counted()
-        self.topics = FleetTopics(self.bus, self._topics(), self._retention_of)
+        self.topics = FleetTopics(self.bus, self._topics(), self.retention_of)
         if self.bus.log_in_store:
             self.relay = Relay(self.store, self.bus, self.topics)
         else:
@@ -198,9 +198,6 @@ class Hub:
         await self.relay.settled(SETTLE_SECONDS)
         return await self.bus.replay(topic, query)
 
-    async def _retention_of(self, tenant_id: str) -> timedelta:
-        return timedelta(hours=self.config.event_bus.retention_hours)
-
     def _load(self) -> Load:
         host, port = self.config.hub.address
         return Load(self.public_url or f"http://{host}:{port}", len(self.gateway.connections), self.gateway.draining)
@@ -222,6 +219,10 @@ class Hub:
             for resource, query in capability.counted.items():
                 counted[resource].append(query)
         return counted
+
+    async def retention_of(self, tenant_id: str) -> timedelta:
+        of_hub = timedelta(hours=self.config.event_bus.retention_hours)
+        return await self.limits.retention(tenant_id, of_hub=of_hub)
 
     def _presences(self) -> Presences:
         """Whichever capability tells who is connected."""

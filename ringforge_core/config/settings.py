@@ -146,7 +146,7 @@ class EventBusSettings(PluginTable, frozen=True, kw_only=True, forbid_unknown_fi
         ),
     ] = 100_000
     retention_hours: Annotated[
-        float, Meta(gt=0, description="How long events are kept for replay and for agents that come back.")
+        float, Meta(gt=0, description="How long events and messages are kept, where a plan does not say it.")
     ] = 168
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ringforge_core.limits.agent_rates import AgentRates
 from ringforge_core.limits.rates import RateLimiter
 from ringforge_core.limits.settings import LimitsSettings
@@ -21,6 +23,10 @@ class Limits:
         self.agents = AgentRates(limiter, self.plans)
         self.sign_in = SignInGuard(limiter, settings)
         self._shared = SharedRates(store, limiter)
+
+    async def retention(self, tenant_id: str, *, of_hub: timedelta) -> timedelta:
+        """How long the events and messages of a tenant are kept; `of_hub` where its plan leaves that to the hub."""
+        return (await self.plans.of(tenant_id)).retention or of_hub
 
     async def start(self) -> None:
         await self.plans.start()

@@ -15,6 +15,7 @@ The events of one channel run one after another.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_type_hints
 
@@ -134,6 +135,9 @@ class Hub(Protocol):
 
     async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
         """The past as the bus keeps it, with everything that this hub has acknowledged."""
+
+    async def retention_of(self, tenant_id: str) -> timedelta:
+        """How long the events and messages of a tenant are kept, by its plan."""
 
     @property
     def capabilities(self) -> Sequence[Capability[Any]]:

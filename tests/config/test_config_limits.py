@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def test_what_is_set_changes_and_the_plans_keep_the_rest(tmp_path: Path) -> None
     assert limits.scale.connected_agents == 1_000
 
 
+def test_how_long_the_past_is_kept_is_a_matter_of_the_plan() -> None:
+    given = {"RINGFORGE__LIMITS__PRO__RETENTION_HOURS": "1.5", "RINGFORGE__LIMITS__SCALE__RETENTION_HOURS": "hub"}
+    limits = load_config(None, given).limits
+    assert (limits.pro.retention, limits.scale.retention) == (timedelta(hours=1.5), None)
+
+
 def test_the_environment_overrides_a_plan() -> None:
     given = {"MESSAGES_TODAY": "37", "FLEETS": "unlimited", "AGENT_RATE": "off", "RATE_OF": '{"a:b" = "5/second"}'}
     free = load_config(None, {f"RINGFORGE__LIMITS__FREE__{name}": value for name, value in given.items()}).limits.free
@@ -36,6 +43,7 @@ def test_the_environment_overrides_a_plan() -> None:
     ("name", "value", "complaint"),
     [
         ("FREE__MESSAGES_TODAY", "-1", '[limits.free] messages_today: expected 0 or more, or "unlimited"'),
+        ("FREE__RETENTION_HOURS", "0", '[limits.free] retention_hours: expected more than 0, or "hub"'),
         (
             "FREE__AGENT_RATE",
             "often",

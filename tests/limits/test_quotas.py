@@ -346,4 +346,7 @@ def test_the_table_of_plans_is_the_one_of_the_protocol() -> None:
     ]
     for name in ("enterprise", "unlimited"):
         assert {plans.plan(name).limit(resource) for resource in row} == {None}
+    kept = [plans.plan(name).retention for name in ("free", "pro", "scale", "enterprise", "?")]
+    assert kept == [timedelta(days=days) for days in (1, 7, 30, 90, 1)]
+    assert plans.plan("unlimited").retention is None
     assert PLAN.limit("storage_bytes") is None

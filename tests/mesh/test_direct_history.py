@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from direct_fleet import direct_fleet, eventually, receives, send
 from mesh_fleet import Fleet
+from quota_tenants import set_plans
 
+from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -114,8 +116,14 @@ async def test_d52_a_bad_request_for_history_is_refused(fleet: Fleet, fields: di
 
 
 async def test_old_messages_are_forgotten(tmp_path: Any) -> None:
-    settings = {"capabilities__direct__history_hours": 0.3 / 3600, "capabilities__direct__trim_seconds": 0.05}
+    """In the time that the plan says, and those of another plan are kept."""
+    settings = {"limits__free__retention_hours": 0.3 / 3600, "capabilities__direct__trim_seconds": 0.05}
     async with direct_fleet(tmp_path, **settings) as fleet:
+        hub: TestHub = fleet.hub  # type: ignore[assignment]  # the one that `direct_fleet` runs
+        keeps = Fleet(fleet.hub, await hub.tenant("keeps"), fleet._stack)
+        kept, _ = await keeps.join("kept")
+        await send(kept, "dashboard", "kept")
+        await hub.hub.store.apply(set_plans, (fleet.keys.tenant_id, "free"))
         one, _ = await fleet.join("one")
         two, two_id = await fleet.join("two")
         await send(one, two_id, "old")
@@ -127,3 +135,4 @@ async def test_old_messages_are_forgotten(tmp_path: Any) -> None:
         await eventually(is_forgotten)
         await send(one, two_id, "new")
         assert texts(await page(one, **{"with": two_id})) == ["new"]
+        assert texts(await page(kept, **{"with": "dashboard"})) == ["kept"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import cast
 
 import msgspec
@@ -53,8 +52,7 @@ class DirectCapability(Capability[DirectSettings]):
 
     def __init__(self, hub: Hub, settings: DirectSettings) -> None:
         super().__init__(hub, settings)
-        keep = timedelta(hours=settings.history_hours)
-        self._retention = HistoryRetention(hub.store, keep=keep, seconds=settings.trim_seconds)
+        self._retention = HistoryRetention(hub.store, hub.retention_of, seconds=settings.trim_seconds)
         self._answering: dict[str, asyncio.Event] = {}
         """The messages with an idempotency key whose first sender is not answered yet."""
         self._inbox: InboxCapability

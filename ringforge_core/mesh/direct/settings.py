@@ -14,5 +14,4 @@ class DirectSettings(Struct, frozen=True, forbid_unknown_fields=True):
     urgent_expires_seconds: Annotated[
         float, Meta(gt=0, description="The same for messages with the priority high or critical.")
     ] = 86_400.0
-    history_hours: Annotated[float, Meta(gt=0, description="How long conversations are kept.")] = 168.0
     trim_seconds: Annotated[float, Meta(gt=0, description="How often conversations that are too old are deleted.")] = 60.0

@@ -19,10 +19,11 @@ direct_messages = sa.Table(
     sa.Column("envelope", sa.Text, nullable=False, comment="the message as the history shows it, JSON"),
     sa.Column("size", sa.Integer, nullable=False, comment="bytes of the envelope"),
     sa.Column("status", sa.Text, nullable=False, comment="what the sender was answered"),
-    sa.Column("at", Instant, nullable=False, index=True),
+    sa.Column("at", Instant, nullable=False),
     sa.Column("read_at", Instant),
     sa.ForeignKeyConstraint(["tenant_id", "fleet_id"], ["fleets.tenant_id", "fleets.id"], ondelete="CASCADE"),
     sa.Index(None, "tenant_id", "fleet_id", "conversation", "position"),
+    sa.Index(None, "tenant_id", "at"),
 )
 
 
