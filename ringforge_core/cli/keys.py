@@ -1,10 +1,10 @@
-"""`ringforge keys create|list|revoke`"""
+"""`ringforge keys create|list|rotate|revoke`"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import rich_click as click
 
@@ -14,12 +14,15 @@ from ringforge_core.cli.output import json_option, print_json, print_table
 from ringforge_core.cli.store import find_tenant, opened_store, tenant_option
 from ringforge_core.config import Config
 from ringforge_core.identity import CreatedKey, KeyInfo, KeyKind, Keys
+from ringforge_core.identity.api_key import RotatedKey
+from ringforge_core.identity.keys import GRACE, LONGEST_GRACE
 
 EPILOG = """
 Examples:
 
   ringforge keys create --kind live --name scout
   ringforge keys list --tenant acme
+  ringforge keys rotate 5f0c5d0e-6f6b-4d0c-9d2a-6f1f0c1d2e3f --grace-hours 72
   ringforge keys revoke 5f0c5d0e-6f6b-4d0c-9d2a-6f1f0c1d2e3f
 
 live keys are for agents, test keys for agents that are not billed, admin keys for the HTTP API.
@@ -29,7 +32,7 @@ The hub may be running; agents on a revoked key are disconnected within seconds.
 
 @click.group(cls=LazyGroup, epilog=EPILOG)
 def keys() -> None:
-    """Make, list and revoke API keys."""
+    """Make, list, replace and revoke API keys."""
 
 
 def _instant(ctx: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
@@ -102,6 +105,35 @@ def list_keys(tenant: str | None, as_json: bool) -> None:
             for key in found
         ],
     )
+
+
+@keys.command()
+@config_option
+@click.argument("key_id", metavar="ID")
+@click.option(
+    "--grace-hours",
+    metavar="HOURS",
+    type=click.FloatRange(0, LONGEST_GRACE / timedelta(hours=1)),
+    default=GRACE / timedelta(hours=1),
+    show_default=True,
+    help="How long the old key works beside the new one; 0 ends it at once.",
+)
+@tenant_option
+@json_option
+def rotate(key_id: str, grace_hours: float, tenant: str | None, as_json: bool) -> None:
+    """Replace a key by a new one of the same kind, fleet and name. Its text is shown this once."""
+
+    async def rotate_key(config: Config) -> RotatedKey:
+        async with opened_store(config) as store:
+            tenant_id = await find_tenant(store, tenant)
+            return await Keys(store).rotate(tenant_id, key_id, grace=timedelta(hours=grace_hours))
+
+    rotated = asyncio.run(rotate_key(configuration()))
+    if as_json:
+        print_json(rotated)
+    else:
+        end = f"works until {_shown(rotated.replaced_expires_at)}" if grace_hours else "has ended"
+        click.echo(f"{rotated.key.key}\n\nid {rotated.key.id}. The key is shown this once.\n{rotated.replaced_id} {end}.")
 
 
 @keys.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,33 @@ def test_a_key_is_created_listed_and_revoked(run: Run) -> None:
     assert made["id"] not in run("keys", "list").out
 
 
+def test_a_key_is_replaced_and_the_old_one_works_for_the_grace_period(run: Run) -> None:
+    run("bootstrap")
+    old = run("keys", "create", "--kind", "test", "--name", "scout", "--json").json
+    rotated = run("keys", "rotate", old["id"], "--grace-hours", "2", "--json").json
+    assert rotated["key"]["key"].startswith("rf_test_")
+    assert rotated["key"]["key"] != old["key"]
+    assert rotated["key"]["name"] == "scout"
+    assert rotated["replaced_id"] == old["id"]
+    listed = {key["id"]: key for key in run("keys", "list", "--json").json}
+    ends = datetime.fromisoformat(listed[old["id"]]["expires_at"])
+    assert timedelta(hours=1.9) < ends - datetime.now(UTC) <= timedelta(hours=2)
+    assert listed[rotated["key"]["id"]]["expires_at"] is None
+
+    shown = run("keys", "rotate", rotated["key"]["id"])
+    assert shown.out.startswith("rf_test_")
+    assert f"{rotated['key']['id']} works until " in shown.out
+
+
+def test_a_grace_period_that_is_too_long_is_wrong_usage(run: Run) -> None:
+    made = run("bootstrap", "--json")
+    assert made.code == 0
+    (key, *_) = run("keys", "list", "--json").json
+    refused = run("keys", "rotate", key["id"], "--grace-hours", "721")
+    assert (refused.code, "721" in refused.err, "720" in refused.err) == (2, True, True)
+    assert len(run("keys", "list", "--json").json) == 2
+
+
 def test_the_tenant_is_named_when_there_are_several(run: Run) -> None:
     nobody = run("keys", "list")
     assert (nobody.code, "fix: Make one: ringforge bootstrap" in nobody.err) == (1, True)
@@ -63,7 +91,8 @@ def test_the_tenant_is_named_when_there_are_several(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["revoke", "nothing"], ["list", "--tenant", "nobody"], ["create", "--fleet", "nowhere"]]
+    "arguments",
+    [["revoke", "nothing"], ["rotate", "nothing"], ["list", "--tenant", "nobody"], ["create", "--fleet", "nowhere"]],
 )
 def test_what_is_not_there_is_an_error(run: Run, arguments: list[str]) -> None:
     run("bootstrap")
@@ -78,4 +107,5 @@ def test_a_key_of_another_tenant_is_not_revoked(run: Run) -> None:
     run("bootstrap", "--tenant", "acme")
     (key, *_) = run("keys", "list", "--tenant", "acme", "--json").json
     assert run("keys", "revoke", key["id"], "--tenant", "default").code == 1
+    assert run("keys", "rotate", key["id"], "--tenant", "default").code == 1
     assert key["id"] in run("keys", "list", "--tenant", "acme").out
