@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from pulsar.asyncio import Client
@@ -16,7 +16,7 @@ from ringforge_eventbus_pulsar.admin import Admin
 from ringforge_eventbus_pulsar.connection import closed, connect
 from ringforge_eventbus_pulsar.discovery import Discovery
 from ringforge_eventbus_pulsar.history import History
-from ringforge_eventbus_pulsar.names import Names, partitions_of
+from ringforge_eventbus_pulsar.names import Names
 from ringforge_eventbus_pulsar.past import Past
 from ringforge_eventbus_pulsar.producers import Producers
 from ringforge_eventbus_pulsar.record import Decoder
@@ -101,25 +101,16 @@ class PulsarEventBus(EventBus):
 
     async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
         history = self._connected().history
-        notes = await self._topics.notes(topic)
-        if notes is None:
-            return Replay((), None)
-        oldest = notes.oldest(datetime.now(UTC))
-        since = oldest if query.since is None else max(oldest, query.since)
-        partitions = partitions_of(self._names.of(topic), notes.partition_count())
-        return await history.page(partitions, msgspec.structs.replace(query, since=since))
+        stored = await self._topics.find(topic)
+        return Replay((), None) if stored is None else await history.page(stored, query)
 
     async def trim(self, topic: Topic, *, before: datetime) -> int:
         """Notes it, so that no replay shows older events from now on; the broker deletes them when their ledger is over."""
         history = self._connected().history
-        notes = await self._topics.notes(topic)
-        if notes is None:
+        stored = await self._topics.find(topic)
+        if stored is None or before <= stored.oldest:
             return 0
-        oldest = notes.oldest(datetime.now(UTC))
-        if before <= oldest:
-            return 0
-        partitions = partitions_of(self._names.of(topic), notes.partition_count())
-        forgotten = await history.count(partitions, since=oldest, before=before)
+        forgotten = await history.count(stored, before=before)
         await self._topics.note_trimmed(topic, before)
         return forgotten
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -36,7 +37,7 @@ class Past:
         """What was published at `from_ms` or later."""
         async with AsyncExitStack() as stack:
             with translated("read from Pulsar"):
-                readers = [await self._reader(partition, from_ms, stack) for partition in partitions]
+                readers = await asyncio.gather(*(self._reader(partition, from_ms, stack) for partition in partitions))
             yield self._merged(readers)
 
     async def _reader(self, partition: str, from_ms: int, stack: AsyncExitStack) -> Reader:

@@ -40,19 +40,25 @@ class Notes(msgspec.Struct, frozen=True, kw_only=True):
 
     tenant: str
     partitions: str
+    created: str
+    """When the topic was made: nothing in it was published before."""
     retention_seconds: str
     compacted: str = ""
     trimmed_before: str = ""
 
-    def partition_count(self) -> int:
-        return int(self.partitions)
-
     def oldest(self, now: datetime) -> datetime:
-        """Events before it are forgotten."""
         trimmed = datetime.fromisoformat(self.trimmed_before) if self.trimmed_before else _BEGINNING
         if self.compacted:
             return trimmed
         return max(trimmed, now - timedelta(seconds=float(self.retention_seconds)))
+
+
+class StoredTopic(msgspec.Struct, frozen=True):
+    """A topic as it can be read: events before `oldest` are forgotten, and nothing was published before `created`."""
+
+    partitions: list[str]
+    oldest: datetime
+    created: datetime
 
 
 class Topics:
@@ -96,12 +102,18 @@ class Topics:
             if topic not in self._ensured:
                 await self._create(topic, Layout(retention=timedelta(hours=self._settings.retention_hours)))
 
-    async def notes(self, topic: Topic) -> Notes | None:
+    async def find(self, topic: Topic) -> StoredTopic | None:
         """None for an unknown topic, and for one of another tenant."""
-        properties: dict[str, Any] | None = await self._admin.get(f"{path_of(self._names.of(topic))}/properties")
+        name = self._names.of(topic)
+        properties: dict[str, Any] | None = await self._admin.get(f"{path_of(name)}/properties")
         if properties is None or properties.get("tenant") != topic.tenant_id:
             return None
-        return msgspec.convert(properties, Notes)
+        notes = msgspec.convert(properties, Notes)
+        return StoredTopic(
+            partitions=partitions_of(name, int(notes.partitions)),
+            oldest=notes.oldest(datetime.now(UTC)),
+            created=datetime.fromisoformat(notes.created),
+        )
 
     async def note_trimmed(self, topic: Topic, before: datetime) -> None:
         """Also asks the broker to delete what no plan keeps any longer."""
@@ -110,7 +122,7 @@ class Topics:
         await self._admin.post(f"{path}/trim", but=(404, 405, 412))
 
     async def drop(self, topic: Topic) -> None:
-        if await self.notes(topic) is not None:
+        if await self.find(topic) is not None:
             await self._admin.delete(f"{path_of(self._names.of(topic))}/partitions?force=true", but=_MISSING)
         self.forget(topic)
 
@@ -161,6 +173,7 @@ def _notes(topic: Topic, layout: Layout) -> Notes:
     return Notes(
         tenant=topic.tenant_id,
         partitions=str(layout.partitions),
+        created=datetime.now(UTC).isoformat(),
         retention_seconds=str(layout.retention.total_seconds()),
         compacted="yes" if layout.compacted else "",
     )
