@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import strategies as some
 
@@ -43,6 +43,28 @@ def any_event(chance: random.Random) -> Event:
         agent_id=chance.choice([None, *_AGENTS]),
         tags=tuple(chance.sample(_TAGS, chance.randint(0, 3))),
         audience=Audience(agents, tags) if agents is not None or tags else FLEET,
+    )
+
+
+def any_query(chance: random.Random) -> ReplayFilter:
+    """A filter with anything in it."""
+
+    def several(values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(chance.sample(values, chance.choice([0, 0, 1, 2])))
+
+    def minute() -> datetime | None:
+        return START + timedelta(minutes=chance.randint(0, 60)) if chance.random() < 0.3 else None
+
+    return ReplayFilter(
+        viewer=chance.choice([None, *_AGENTS]),
+        since=minute(),
+        until=minute(),
+        kinds=several(_KINDS),
+        tags=several(_TAGS),
+        agents=several(_AGENTS),
+        after_seq=chance.choice([0, chance.randint(0, 160)]),
+        limit=chance.choice([1, 2, 5, 20, 100, 1_000]),
+        newest=chance.random() < 0.3,
     )
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from ringforge_eventbus_local import LocalEventBus, LocalEventBusSettings
 
-from ringforge_core.errors import Unavailable
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.ports.event_bus import Event, ReplayFilter
 from ringforge_core.ports.store import Store
@@ -121,45 +120,6 @@ async def test_what_is_committed_but_not_published_yet_comes_once_too(running: R
         await bus.publish(not_yet)
         assert await collector.wait_for(10, seconds=SECONDS) == ids([*published, *not_yet])
         assert len(collector.events) == 10, "an event was delivered twice"
-
-
-async def test_events_that_were_left_by_a_member_go_to_the_others_of_the_group(
-    running: Running, commit: PublishDurably
-) -> None:
-    topic, failing = new_topic(), asyncio.Event()
-    collector = Collector(topic)
-
-    async def fail(events: Sequence[Event]) -> None:
-        failing.set()
-        raise Unavailable("this member cannot handle anything, as this test wants")
-
-    async with running() as bus:
-        first = await bus.subscribe(fail, group="workers")
-        sent = await commit(new_events(topic, 3))
-        await bus.publish(sent)
-        await asyncio.wait_for(failing.wait(), SECONDS)
-        await bus.subscribe(collector, group="workers")
-        await first.cancel()
-        assert await collector.wait_for(3, seconds=SECONDS) == ids(sent)
-
-
-async def test_a_handler_may_cancel_its_own_subscription(running: Running, commit: PublishDurably) -> None:
-    topic, calls = new_topic(), 0
-    other = Collector(topic)
-
-    async def once(events: Sequence[Event]) -> None:
-        nonlocal calls
-        calls += 1
-        await subscription.cancel()
-
-    async with running() as bus:
-        subscription = await bus.subscribe(once)
-        await bus.subscribe(other)
-        for _ in range(3):
-            await bus.publish(await commit(new_events(topic, 1)))
-        await other.wait_for(3, seconds=SECONDS)
-        await subscription.cancel()
-        assert calls == 1
 
 
 async def test_what_a_cancelled_subscription_did_not_take_holds_nobody(running: Running, commit: PublishDurably) -> None:

@@ -20,6 +20,8 @@ from ringforge_eventbus_kafka.topics import partitions_of
 
 FETCH_BYTES = 8_388_608
 """Most that waits in memory for one subscriber, unless a single event is larger."""
+FETCH_MILLISECONDS = 200
+"""How long the broker may hold back an answer that has nothing in it; so long a new topic waits at most."""
 
 
 class Broadcast(Delivery):
@@ -38,7 +40,12 @@ class Broadcast(Delivery):
         self._handled: dict[TopicPartition, int] = {}
         self._progress = asyncio.Condition()
         self._consumer = AIOKafkaConsumer(
-            **options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_bytes=FETCH_BYTES
+            **options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_bytes=FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_MILLISECONDS,
         )
 
     async def start(self, topics: Mapping[str, int]) -> None:
@@ -47,13 +54,16 @@ class Broadcast(Delivery):
             await self._consumer.start()
             there = partitions_of(topics, self._names)
             if there:
+                self._consumer.assign(there)  # so that it asks for the leaders of all at once, not of one after the other
                 self._taken = dict(await self._consumer.end_offsets(there))
         self._handled = dict(self._taken)
         self._assign()
         self.run()
 
     def follow(self, topics: Mapping[str, int]) -> None:
-        """Read what appeared from its beginning, and forget what is gone."""
+        """Read what appeared from its beginning, and forget what is gone. Before the start there is nothing to follow."""
+        if not self.is_running:
+            return
         there = set(partitions_of(topics, self._names))
         if there == self._taken.keys():
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from ringforge_core.plugin import AdapterContext, Periodic
@@ -35,10 +35,10 @@ class KafkaEventBus(EventBus):
         self._settings = settings
         self._options = client_options(settings, context.node)
         self._decoder = Decoder()
-        self._topics = Topics(settings, self._options)
+        self._topics = Topics(settings, self._options, self._follow)
         self._publisher = Publisher(settings, self._options, self._topics)
         self._log = Log(settings, self._options, self._topics, self._decoder)
-        self._watch = Periodic("eventbus-kafka-topics", self._look_for_topics, settings.topic_refresh_seconds)
+        self._watch = Periodic("eventbus-kafka-topics", self._topics.refresh, settings.topic_refresh_seconds)
         self._deliveries: list[Delivery] = []
         self._subscribing = asyncio.Lock()
 
@@ -81,6 +81,7 @@ class KafkaEventBus(EventBus):
             except BaseException:
                 await delivery.abort()
                 raise
+            self._follow(self._topics.partitions)  # what appeared meanwhile
         return delivery
 
     async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
@@ -101,16 +102,17 @@ class KafkaEventBus(EventBus):
             skipped=self._decoder.skipped,
         )
 
-    async def _look_for_topics(self) -> None:
-        await self._topics.refresh()
-        for delivery in self._deliveries:
-            if isinstance(delivery, Broadcast):
-                delivery.follow(self._topics.partitions)
+    def _broadcasts(self) -> list[Broadcast]:
+        return [delivery for delivery in self._deliveries if isinstance(delivery, Broadcast)]
+
+    def _follow(self, topics: Mapping[str, int]) -> None:
+        for broadcast in self._broadcasts():
+            broadcast.follow(topics)
 
     async def _drain(self) -> None:
         """Let subscribers that have no place kept for them handle what is in the log."""
-        await self._look_for_topics()
-        await asyncio.gather(*(delivery.drained() for delivery in self._deliveries if isinstance(delivery, Broadcast)))
+        await self._topics.refresh()
+        await asyncio.gather(*(broadcast.drained() for broadcast in self._broadcasts()))
 
     def _forget(self, delivery: Delivery) -> None:
         self._deliveries.remove(delivery)

@@ -9,7 +9,7 @@ from aiokafka.helpers import create_ssl_context
 from ringforge_core.errors import ConfigError
 from ringforge_eventbus_kafka.settings import KafkaEventBusSettings
 
-RETRY_MILLISECONDS = 200
+RETRY_MILLISECONDS = 100
 """Between two tries to reach a broker that is gone."""
 
 

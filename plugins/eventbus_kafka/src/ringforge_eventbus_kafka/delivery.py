@@ -37,6 +37,10 @@ class Delivery(Subscription):
     def lag(self) -> int:
         """Records in the log that the handler did not have yet, as far as this node knows."""
 
+    @property
+    def is_running(self) -> bool:
+        return self._task is not None
+
     def run(self) -> None:
         self._task = asyncio.create_task(self._run(), name="eventbus-kafka-delivery")
 

@@ -101,7 +101,7 @@ class GroupMember(Delivery):
         await consumer.start()
         try:
             consumer.assign(there)
-            committed = [await consumer.committed(partition) for partition in there]
+            committed = await asyncio.gather(*(consumer.committed(partition) for partition in there))
             if all(offset is None for offset in committed):
                 await consumer.commit(dict(await consumer.end_offsets(there)))
         except CommitFailedError:

@@ -47,7 +47,7 @@ class Log:
                 if not partitions:
                     return Replay((), None)
                 page = Page(topic, query)
-                async with self._readers.borrow() as reader:
+                async with self._readers.borrow(partitions) as reader:
                     read = self._read_newest if query.newest else self._read_oldest
                     await read(reader, partitions, page, self._begin_at(topic, query), query)
         replay = page.result()
@@ -61,7 +61,7 @@ class Log:
             return 0
         with translated(f"trim {topic}"):
             partitions = await self._partitions(topic)
-            async with self._readers.borrow() as reader:
+            async with self._readers.borrow(partitions) as reader:
                 first, end = await reader.beginning_offsets(partitions), await reader.end_offsets(partitions)
                 young = await offsets_at(reader, partitions, before, end)
             old = {partition: young[partition] for partition in partitions if young[partition] > first[partition]}

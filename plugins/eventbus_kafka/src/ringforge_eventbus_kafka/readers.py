@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -33,10 +33,13 @@ class Readers:
             await self._free.pop().stop()
 
     @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[AIOKafkaConsumer]:
+    async def borrow(self, partitions: Sequence[TopicPartition]) -> AsyncIterator[AIOKafkaConsumer]:
+        """A reader that knows these partitions, and reads none of them yet."""
         async with self._places:
             reader = self._free.pop() if self._free else await self._connect()
             try:
+                reader.assign(partitions)
+                reader.pause(*partitions)
                 yield reader
             except BaseException:
                 await reader.stop()
@@ -73,9 +76,9 @@ async def scan(
     left = {partition for partition, offset in first.items() if offset < end[partition]}
     if not left:
         return
-    reader.assign(list(left))
     for partition in left:
         reader.seek(partition, first[partition])
+        reader.resume(partition)
     while left:
         batches = await reader.getmany(*left, timeout_ms=_POLL_MILLISECONDS, max_records=_RECORDS)
         for partition, records in batches.items():

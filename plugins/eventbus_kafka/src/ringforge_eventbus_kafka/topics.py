@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -22,14 +22,17 @@ _SET_ON_THE_TOPIC = 1
 
 
 class Topics:
-    """`partitions` is what this node knows: how many partitions each topic of ours has."""
+    """`partitions` is what this node knows: how many partitions each topic of ours has; `on_change` is called with it."""
 
-    def __init__(self, settings: KafkaEventBusSettings, options: dict[str, Any]) -> None:
+    def __init__(
+        self, settings: KafkaEventBusSettings, options: dict[str, Any], on_change: Callable[[Mapping[str, int]], None]
+    ) -> None:
         self._settings = settings
         self._options = options
+        self._on_change = on_change
         self._creating = asyncio.Lock()
         self._admin: AIOKafkaAdminClient | None = None
-        self.partitions: dict[str, int] = {}
+        self.partitions: Mapping[str, int] = {}
 
     async def start(self) -> None:
         admin = AIOKafkaAdminClient(**self._options)
@@ -50,9 +53,8 @@ class Topics:
         """Learn what topics there are now."""
         with translated("list the topics"):
             described = await self._client.describe_topics()
-        self.partitions = {
-            topic["topic"]: len(topic["partitions"]) for topic in described if topic["topic"].startswith(PREFIX)
-        }
+        ours = (topic for topic in described if topic["topic"].startswith(PREFIX))
+        self._learn({topic["topic"]: len(topic["partitions"]) for topic in ours})
 
     async def ensure(self, name: str, *, retention: timedelta, partitions: int, compacted: bool) -> None:
         """Create the topic, or bring its settings up to date; an existing one keeps its partitions."""
@@ -77,7 +79,7 @@ class Topics:
             error = for_code(answer.topic_error_codes[0][1])
             if error not in (for_code(0), UnknownTopicOrPartitionError):
                 raise error()
-        self.partitions.pop(name, None)
+        self._learn({known: count for known, count in self.partitions.items() if known != name})
 
     async def delete_records(self, before: Mapping[TopicPartition, int]) -> None:
         """Let Kafka forget what lies before these offsets."""
@@ -94,7 +96,9 @@ class Topics:
     async def _create(self, name: str, partitions: int, wanted: dict[str, str]) -> bool:
         """False when it exists already."""
         copies = self._settings.replication_factor
-        assigned = None if copies > 0 else {}  # aiokafka takes -1 only with an assignment, and Kafka an empty one for none
+        assigned: dict[int, list[int]] | None = (
+            None if copies > 0 else {}
+        )  # aiokafka takes -1 only with an assignment, and Kafka an empty one for none
         topic = NewTopic(name, partitions, copies, replica_assignments=assigned, topic_configs=wanted)
         with translated(f"create {name}"):
             answer = await self._client.create_topics([topic])
@@ -106,8 +110,13 @@ class Topics:
                 return False
             if code:
                 raise error(message)
-        self.partitions = {**self.partitions, name: partitions}
+        self._learn({**self.partitions, name: partitions})
         return True
+
+    def _learn(self, partitions: Mapping[str, int]) -> None:
+        if partitions != self.partitions:
+            self.partitions = partitions
+            self._on_change(partitions)
 
     async def _change(self, name: str, wanted: dict[str, str]) -> None:
         """Set what is not so yet. Kafka replaces all settings of a topic at once, so the operator's are sent along."""
