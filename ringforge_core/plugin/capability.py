@@ -190,6 +190,9 @@ class Capability(Generic[Settings]):
     migrations: ClassVar[str | None] = None
     """The package that holds the migrations of this capability's tables, e.g. `ringforge_tasks.migrations`."""
 
+    home: ClassVar[str | None] = None
+    """The path of a page that people land on after signing in, for a capability that gives such a page."""
+
     counted: ClassVar[Mapping[str, sa.Select[tuple[str, int]]]] = {}
     """Quotas that rows of this capability's tables use up: for each a query of tenant ids and how much they use, by which
     the counter is set right at a start. The capability charges its changes itself, see `Transaction.charge`."""
