@@ -13,7 +13,7 @@ from ringforge_core.errors import Backpressure, Unavailable
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.ports.event_bus import BusLoad, Event, EventBus, Handler, Replay, ReplayFilter, Subscription, Topic
 from ringforge_eventbus_pulsar.admin import Admin
-from ringforge_eventbus_pulsar.connection import closed, connect
+from ringforge_eventbus_pulsar.connection import connect, disconnect
 from ringforge_eventbus_pulsar.discovery import Discovery
 from ringforge_eventbus_pulsar.history import History
 from ringforge_eventbus_pulsar.names import Names
@@ -64,7 +64,7 @@ class PulsarEventBus(EventBus):
         await self._drain()
         await asyncio.gather(*(subscriber.abort() for subscriber in list(self._subscribers)))
         await session.producers.close()
-        await closed(session.client)
+        await disconnect(session.client)
         await self._admin.close()
 
     async def ensure_topic(

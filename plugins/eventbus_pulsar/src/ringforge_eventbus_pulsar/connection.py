@@ -48,6 +48,12 @@ def connect(settings: PulsarEventBusSettings) -> Client:
         ) from None
 
 
+async def disconnect(client: Client) -> None:
+    """Close everything that the client opened, then end its threads: it leaves them to the end of the process."""
+    await closed(client)
+    await asyncio.to_thread(client.shutdown)
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raise what Pulsar's client raises as one of Ringforge's errors; `doing` is for people, `publish to Pulsar`."""
