@@ -13,8 +13,7 @@ from ringforge_core.cli.lazy import LazyGroup
 from ringforge_core.cli.output import json_option, print_json, print_table
 from ringforge_core.cli.store import find_tenant, opened_store, tenant_option
 from ringforge_core.config import Config
-from ringforge_core.identity import CreatedKey, KeyInfo, KeyKind, Keys
-from ringforge_core.identity.api_key import RotatedKey
+from ringforge_core.identity import CreatedKey, KeyInfo, KeyKind, Keys, RotatedKey
 from ringforge_core.identity.keys import GRACE, LONGEST_GRACE
 
 EPILOG = """

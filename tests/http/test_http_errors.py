@@ -40,6 +40,22 @@ async def test_d91_what_is_no_request_is_answered_in_the_one_shape(
     assert (await acme.ok("GET", "/fleets"))["count"] == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "parameter", "fix"),
+    [
+        ("/agents?fleet=x", "fleet", "Did you mean 'fleet_id'?"),
+        ("/keys?limt=5", "limt", "Did you mean 'limit'?"),
+        ("/fleets?tenant_id=x", "tenant_id", "Use one of: limit, cursor."),
+        ("/agents/ag_1?verbose=1", "verbose", "Leave it out: this route takes none."),
+    ],
+)
+async def test_a_parameter_that_is_misspelt_is_refused_with_the_nearest(
+    acme: Admin, path: str, parameter: str, fix: str
+) -> None:
+    error = await acme.refused("GET", path, status=400)
+    assert (error["error"], error["field"], error["fix"]) == ("invalid_payload", parameter, fix)
+
+
 async def test_nobody_on_the_way_may_keep_a_key(acme: Admin) -> None:
     made = await acme.http.post("/keys", json={})
     assert made.headers["cache-control"] == "no-store"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Any
 
 import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.params import QueryParameter
 from litestar.types import Guard
 
-from ringforge_core.errors import Forbidden, NotFound, Unauthenticated
+from ringforge_core.errors import Forbidden, InvalidPayload, NotFound, Unauthenticated
 from ringforge_core.http.addresses import ClientAddress
 from ringforge_core.http.bearer import bearer_token
 from ringforge_core.identity.administrators import find_administrator
@@ -57,3 +59,18 @@ def only_possible_ids(connection: Connection, _: BaseRouteHandler) -> None:
     for value in connection.path_params.values():
         if not _ID.fullmatch(str(value)):
             raise NotFound("There is nothing with this id.")
+
+
+def only_known_parameters(connection: Connection, handler: BaseRouteHandler) -> None:
+    """A parameter that is misspelt would be left out in silence, and the answer be another one than was asked for."""
+    parameters = handler.parsed_fn_signature.parameters.items()
+    known = [name for name, field in parameters if isinstance(field.kwarg_definition, QueryParameter)]
+    for name in connection.query_params:
+        if name not in known:
+            raise InvalidPayload(f"There is no parameter {name[:100]!r} here.", field=name[:100], fix=_advice(name, known))
+
+
+def _advice(name: str, known: list[str]) -> str:
+    if near := difflib.get_close_matches(name[:100], known, n=1):
+        return f"Did you mean {near[0]!r}?"
+    return f"Use one of: {', '.join(known)}." if known else "Leave it out: this route takes none."

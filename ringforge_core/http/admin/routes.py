@@ -12,7 +12,7 @@ from ringforge_core.http.admin.agents import AgentController
 from ringforge_core.http.admin.audit import AuditController
 from ringforge_core.http.admin.call import provide_call
 from ringforge_core.http.admin.fleets import FleetController
-from ringforge_core.http.admin.guards import only_administrators, only_possible_ids
+from ringforge_core.http.admin.guards import only_administrators, only_known_parameters, only_possible_ids
 from ringforge_core.http.admin.keys import KeyController
 from ringforge_core.http.admin.presence import Presences
 from ringforge_core.http.admin.squads import SquadController
@@ -37,7 +37,7 @@ def administration(
     return Router(
         path="/api/v1",
         route_handlers=[*controllers, SquadController] if has_squads else controllers,
-        guards=[only_administrators(store, client_address, limits), only_possible_ids],
+        guards=[only_administrators(store, client_address, limits), only_possible_ids, only_known_parameters],
         dependencies={
             "call": Provide(
                 provide_call(store, presences, Quotas(limits.settings), has_squads=has_squads), sync_to_thread=False
