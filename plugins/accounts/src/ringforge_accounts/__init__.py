@@ -1,0 +1,39 @@
+"""People: `[capabilities] use = [..., "accounts"]`.
+
+settings.py        the table [capabilities.accounts]
+capability.py      the capability: its parts, its routes, who is signed in
+tables.py          what is kept
+
+sign_in.py         e-mail and password, and on to the second factor
+providers.py       identities of elsewhere, by the adapters of the port Auth
+registration.py    who may register, and how an e-mail is proven
+newcomers.py       the change by which a person comes to be
+sessions.py        who is signed in, in which tenant
+second_factor.py   codes of an authenticator app, recovery codes
+credentials.py     a new password
+team.py            members and their roles
+invites.py         invitations
+waiting.py         the waitlist
+one_time.py        links that work once
+people.py          looking people up
+passwords.py       hashing, and what is easily guessed
+tries.py           how often something may be tried
+sealing.py         secrets that must be readable again
+tokens.py          random secrets and their digests
+mail.py            the way out for mails; letters.py says what is in them
+audit.py           deeds of people
+cleaning.py        what is over, is deleted
+
+pages/             forms that work without a script; templates/ and static/ are theirs
+"""
+
+from ringforge_accounts.capability import Accounts
+from ringforge_accounts.settings import AccountsSettings
+from ringforge_core.plugin import hookimpl
+
+__all__ = ["Accounts", "AccountsSettings", "ringforge_capability"]
+
+
+@hookimpl
+def ringforge_capability() -> type[Accounts]:
+    return Accounts

@@ -1,0 +1,140 @@
+"""The capability accounts: its parts, its routes, and who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from litestar import Request, Response, get
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath
+from litestar.router import Router
+from litestar.types import ControllerRouterHandler, Guard
+
+from ringforge_accounts.cleaning import EVERY_SECONDS, clean
+from ringforge_accounts.mail import Mailer
+from ringforge_accounts.newcomers import Arrivals
+from ringforge_accounts.pages.account import AccountPages, SignOutPages
+from ringforge_accounts.pages.arrival import ArrivalPages
+from ringforge_accounts.pages.desk import VISIT_COOKIE, Desk
+from ringforge_accounts.pages.providers import ProviderPages
+from ringforge_accounts.pages.rendering import STYLE, style
+from ringforge_accounts.pages.sign_in import SignInPages
+from ringforge_accounts.pages.team import TeamPages
+from ringforge_accounts.passwords import Passwords
+from ringforge_accounts.people import is_nobody_here
+from ringforge_accounts.providers import Providers
+from ringforge_accounts.registration import Registration, link
+from ringforge_accounts.sealing import Sealer, key_of_this_node
+from ringforge_accounts.second_factor import SecondFactor
+from ringforge_accounts.sessions import Sessions
+from ringforge_accounts.settings import AccountsSettings
+from ringforge_accounts.sign_in import SignIn
+from ringforge_core.errors import Forbidden
+from ringforge_core.plugin import Capability, Hub, Periodic, Secret
+from ringforge_core.plugin.web import SESSION_COOKIE, SignedIn, browser_routes, check_csrf
+
+
+class Accounts(Capability[AccountsSettings]):
+    name = "accounts"
+    settings_type = AccountsSettings
+    migrations = "ringforge_accounts.migrations"
+
+    sign_in_path: ClassVar[str] = "/auth/login"
+    sign_out_path: ClassVar[str] = "/auth/logout"
+    switch_path: ClassVar[str] = "/account/switch"
+
+    def __init__(self, hub: Hub, settings: AccountsSettings) -> None:
+        super().__init__(hub, settings)
+        self.store = hub.store
+        self.passwords = Passwords()
+        self.mailer = Mailer(settings.mail)
+        self.sessions = Sessions(hub.store, settings.session_hours)
+        sealer = Sealer([_key(settings, hub.data_directory), *settings.old_encryption_keys])
+        self.second_factor = SecondFactor(hub.store, sealer)
+        self.sign_in = SignIn(hub.store, settings, self.passwords, self.second_factor, self.sessions)
+        arrivals = Arrivals(hub.store, hub.found_tenant)
+        self.registration = Registration(hub.store, settings, self.passwords, arrivals, self.mailer)
+        self.providers = Providers(hub.store, hub.auth, sealer, self.sign_in, self.registration)
+        self._cleaning = Periodic("accounts-cleaning", lambda: clean(hub.store), EVERY_SECONDS)
+        self._owner_link: str | None = None
+
+    @property
+    def landing(self) -> str:
+        """Where people land: the dashboard, if there is one."""
+        paths = (capability.home for capability in self.hub.capabilities)
+        return next((path for path in paths if path is not None), "/account")
+
+    async def start(self) -> None:
+        await self.mailer.start()
+        await self._cleaning.start()
+        if await is_nobody_here(self.store):
+            self._owner_link = await self.registration.owner_link()
+
+    async def stop(self) -> None:
+        await self._cleaning.stop()
+        await self.mailer.stop()
+        self.passwords.stop()
+
+    def greeting(self, url: str) -> str | None:
+        if self._owner_link is None:
+            return f"Sign in: {url}{self.sign_in_path}"
+        owner = link(url, "/auth/owner", self._owner_link)
+        return f"Become the first owner (this link works once, within 24 hours):\n\n  {owner}"
+
+    async def signed_in(self, connection: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
+        cookie = connection.cookies.get(SESSION_COOKIE)
+        return await self.sessions.find(cookie) if cookie else None
+
+    def check_waitlist(self) -> None:
+        """Raises `Forbidden` when nobody waits here."""
+        if self.settings.registration != "waitlist":
+            raise Forbidden("There is no waitlist here.", reason="registration_closed")
+
+    def routes(self) -> Sequence[ControllerRouterHandler]:
+        open_to_all = browser_routes(self.hub, "/auth", [_styles, *self._with_desk(self._open())])
+        signed_in = [("/auth", SignOutPages), ("/account", AccountPages), ("/team", TeamPages)]
+        return [
+            open_to_all,
+            *(browser_routes(self.hub, path, self._with_desk([pages]), role="viewer") for path, pages in signed_in),
+        ]
+
+    def _open(self) -> list[ControllerRouterHandler]:
+        return [
+            Router(
+                "/", route_handlers=[SignInPages, ArrivalPages, ProviderPages], guards=[_guard_forms(self.hub.public_url)]
+            )
+        ]
+
+    def _with_desk(self, handlers: Sequence[ControllerRouterHandler]) -> list[ControllerRouterHandler]:
+        def desk(request: Request[Any, Any, Any]) -> Desk:
+            return Desk(self, request)
+
+        provide = {"desk": Provide(desk, sync_to_thread=False)}
+        return [Router("/", route_handlers=handlers, dependencies=provide)]
+
+
+def _guard_forms(public_url: str | None) -> Guard:
+    """Forms of people who are not signed in are bound to the browser that they were shown in."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if isinstance(connection, Request):
+            await check_csrf(connection, connection.cookies.get(VISIT_COOKIE), public_url=public_url)
+
+    return guard
+
+
+@get("/static/{name:str}", sync_to_thread=False)
+def _styles(name: FromPath[str]) -> Response[bytes]:
+    if name != STYLE:
+        raise NotFoundException("There is no such file.")
+    headers = {"cache-control": "public, max-age=31536000, immutable"}  # its address changes when it does
+    return Response(style()[0], media_type="text/css", headers=headers)
+
+
+def _key(settings: AccountsSettings, data_directory: Path) -> Secret:
+    return settings.encryption_key or key_of_this_node(data_directory)

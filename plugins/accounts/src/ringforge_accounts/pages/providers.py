@@ -1,0 +1,106 @@
+"""Sign in with an identity of elsewhere, or connect one with the account.
+
+A provider's answer is a GET that the hub caused, bound to the browser that asked: it may sign in. A link in a mail is
+opened by scanners too, and in other browsers: it is confirmed with a POST.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.params import FromPath
+
+from ringforge_accounts.invites import look_at
+from ringforge_accounts.pages.desk import AtDesk, Desk, Page
+from ringforge_accounts.people import find_by_email
+from ringforge_accounts.providers import Outcome
+from ringforge_accounts.tokens import code_digest, is_email
+from ringforge_core.errors import Refused, RingforgeError
+
+
+class BeginForm(msgspec.Struct):
+    email: str = ""
+    invite: str = ""
+    next: str = ""
+
+
+class ProviderPages(Controller):
+    path = "/"
+
+    @post("/{adapter:str}")
+    async def begin(self, desk: AtDesk, adapter: FromPath[str]) -> Page:
+        form = await desk.form(BeginForm)
+        chosen = desk.accounts.providers.adapter(adapter)
+        try:
+            await desk.accounts.sign_in.count_mail(desk.address)
+            invite = await _invite(desk, form.invite)
+            if chosen.by_mail:
+                return await _by_mail(desk, adapter, form, invite)
+            begun = await desk.accounts.providers.begin(
+                adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
+                invite=invite,
+            )  # fmt: skip
+        except RingforgeError as error:
+            return desk.refused("sign_in.html", as_refusal(error), email=form.email, next=form.next)
+        # Not a redirect: the policy lets forms lead to this hub only, and a redirect after one counts as that.
+        return desk.page("go.html", title=f"On to {chosen.label}", target=begun.redirect_url)
+
+    @get("/{adapter:str}/callback")
+    async def answer(self, desk: AtDesk, adapter: FromPath[str]) -> Page:
+        chosen = desk.accounts.providers.adapter(adapter)
+        parameters = dict(desk.request.query_params.items())
+        if chosen.by_mail:
+            return desk.page("confirm.html", label=chosen.label, fields=parameters)
+        return await complete(desk, adapter, parameters)
+
+    @post("/{adapter:str}/callback")
+    async def confirm(self, desk: AtDesk, adapter: FromPath[str]) -> Page:
+        given = await desk.request.form()
+        parameters = {name: value for name, value in given.items() if isinstance(value, str)}
+        return await complete(desk, adapter, parameters)
+
+
+def callback_url(desk: Desk, adapter: str) -> str:
+    return f"{desk.base_url}/auth/{adapter}/callback"
+
+
+async def complete(desk: Desk, adapter: str, parameters: dict[str, str]) -> Page:
+    accounts = desk.accounts
+    try:
+        await accounts.sign_in.count_try(parameters.get("state", ""), desk.address)
+        person = await accounts.sessions.find(desk.cookie) if desk.cookie else None
+        outcome: Outcome = await accounts.providers.complete(
+            adapter, parameters=parameters, callback_url=callback_url(desk, adapter), visit=desk.visit,
+            visitor=desk.visitor, cookie=desk.cookie, person=person,
+        )  # fmt: skip
+    except RingforgeError as error:
+        return desk.refused("sign_in.html", as_refusal(error), email="", next="")
+    if outcome.entered is None:
+        return desk.go(outcome.next_path)
+    return desk.enter(outcome.entered, outcome.next_path)
+
+
+def as_refusal(error: RingforgeError) -> Refused:
+    """A provider that does not answer is told to the person as any refusal is."""
+    return error if isinstance(error, Refused) else Refused(error.message, reason=error.reason, fix=error.fix)
+
+
+async def _invite(desk: Desk, code: str) -> bytes | None:
+    if not code:
+        return None
+    await desk.accounts.registration.check_invite(code, desk.address)
+    return code_digest(code) if await look_at(desk.accounts.store, code) is not None else None
+
+
+async def _by_mail(desk: Desk, adapter: str, form: BeginForm, invite: bytes | None) -> Page:
+    """Only who has an account, or may make one, is sent a mail; the page says the same to all."""
+    providers, store = desk.accounts.providers, desk.accounts.store
+    may_register = invite is not None or desk.accounts.settings.registration == "self_serve"
+    if is_email(form.email) and (may_register or await find_by_email(store, form.email) is not None):
+        begun = await providers.begin(
+            adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
+            email=form.email.strip(), invite=invite,
+        )  # fmt: skip
+        if begun.mail is not None:
+            await desk.accounts.registration.send(begun.mail)
+    return desk.page("sent.html", title="Check your mail", email=form.email)

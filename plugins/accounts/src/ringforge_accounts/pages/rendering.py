@@ -1,0 +1,39 @@
+"""Templates and the style sheet, from this package."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+STYLE = "accounts.css"
+
+
+@cache
+def style() -> tuple[bytes, str]:
+    """The style sheet, and the digest by which its address changes when it does."""
+    content = files("ringforge_accounts").joinpath("static", STYLE).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:12]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ringforge_accounts"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["day"] = _day
+    environment.globals["style_version"] = style()[1]
+    return environment
+
+
+def render(template: str, **data: Any) -> str:
+    return _environment().get_template(template).render(**data)
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

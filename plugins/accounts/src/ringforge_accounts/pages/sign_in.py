@@ -1,0 +1,114 @@
+"""Sign in and out, the second factor, and a forgotten password."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import Controller, get, post
+
+from ringforge_accounts import letters, one_time
+from ringforge_accounts.credentials import set_password
+from ringforge_accounts.pages.desk import TICKET_COOKIE, AtDesk, Page
+from ringforge_accounts.people import find_by_email, find_by_id
+from ringforge_accounts.registration import link
+from ringforge_accounts.sign_in import Entered
+from ringforge_accounts.tokens import digest, is_email
+from ringforge_core.errors import Refused
+
+
+class SignInForm(msgspec.Struct):
+    email: str = ""
+    password: str = ""
+    next: str = ""
+
+
+class CodeForm(msgspec.Struct):
+    code: str = ""
+    next: str = ""
+
+
+class ForgotForm(msgspec.Struct):
+    email: str = ""
+
+
+class ResetForm(msgspec.Struct):
+    token: str = ""
+    password: str = ""
+
+
+class SignInPages(Controller):
+    path = "/"
+
+    @get("/login")
+    async def show(self, desk: AtDesk) -> Page:
+        if desk.cookie and await desk.accounts.sessions.find(desk.cookie) is not None:
+            return desk.go(desk.next_path())
+        return desk.page("sign_in.html", email="", next=desk.query("next"))
+
+    @post("/login")
+    async def sign_in(self, desk: AtDesk) -> Page:
+        form = await desk.form(SignInForm)
+        try:
+            entered = await desk.accounts.sign_in.with_password(
+                form.email, form.password, visitor=desk.visitor, cookie=desk.cookie
+            )
+        except Refused as error:
+            return desk.refused("sign_in.html", error, email=form.email, next=form.next)
+        return desk.enter(entered, desk.next_path(form.next))
+
+    @get("/second-factor")
+    async def ask_code(self, desk: AtDesk) -> Page:
+        if not desk.request.cookies.get(TICKET_COOKIE):
+            return desk.go("/auth/login")
+        return desk.page("second_factor.html", next=desk.query("next"))
+
+    @post("/second-factor")
+    async def take_code(self, desk: AtDesk) -> Page:
+        form = await desk.form(CodeForm)
+        ticket = desk.request.cookies.get(TICKET_COOKIE, "")
+        try:
+            cookie = await desk.accounts.sign_in.with_code(ticket, form.code, visitor=desk.visitor, cookie=desk.cookie)
+        except Refused as error:
+            return desk.refused("second_factor.html", error, next=form.next)
+        return desk.enter(Entered(cookie), desk.next_path(form.next))
+
+    @get("/forgot")
+    async def forgot(self, desk: AtDesk) -> Page:
+        return desk.page("forgot.html", email="")
+
+    @post("/forgot")
+    async def send_reset(self, desk: AtDesk) -> Page:
+        """The same answer whether or not there is an account."""
+        form = await desk.form(ForgotForm)
+        try:
+            await desk.accounts.sign_in.count_mail(desk.address)
+        except Refused as error:
+            return desk.refused("forgot.html", error, email=form.email)
+        user = await find_by_email(desk.accounts.store, form.email) if is_email(form.email) else None
+        if user is not None:
+            token = await one_time.issue(desk.accounts.store, "reset_password", user_id=user.id)
+            mail = letters.reset_password(user.email, link(desk.base_url, "/auth/reset", token))
+            await desk.accounts.registration.send(mail)
+        return desk.page("sent.html", title="Check your mail", email=form.email)
+
+    @get("/reset")
+    async def ask_password(self, desk: AtDesk) -> Page:
+        return desk.page("reset.html", token=desk.query("token"))
+
+    @post("/reset")
+    async def reset(self, desk: AtDesk) -> Page:
+        form = await desk.form(ResetForm)
+        accounts = desk.accounts
+        try:
+            ticket = await one_time.look_up(accounts.store, "reset_password", form.token)
+            user = await find_by_id(accounts.store, ticket.user_id or "")
+            if user is None or user.tenant_id is None:
+                raise one_time.used_up()
+            await accounts.passwords.check_strength(form.password, user.email, user.name or "")
+            hashed = await accounts.passwords.hash(form.password)
+            await set_password(
+                accounts.store, user.id, hashed, tenant_id=user.tenant_id, address=desk.address, link=digest(form.token)
+            )
+        except Refused as error:
+            return desk.refused("reset.html", error, token=form.token)
+        accounts.mailer.send(letters.password_changed(user.email, f"{desk.base_url}/auth/forgot"))
+        return desk.page("done.html", title="Password set", text="Sign in with your new password.", target="/auth/login")

@@ -1,0 +1,138 @@
+"""Who belongs to the tenant, who is invited, and for those who run the hub: who waits for a place."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Controller, get, post
+
+from ringforge_accounts import letters, one_time
+from ringforge_accounts.invites import create_invite, list_invites, revoke_invite, runs_the_hub
+from ringforge_accounts.pages.desk import AtDesk, Desk, Page
+from ringforge_accounts.people import list_colleagues
+from ringforge_accounts.registration import check_email, link
+from ringforge_accounts.team import change_role, remove_member
+from ringforge_accounts.waiting import approve, list_waiting
+from ringforge_core.errors import Forbidden, Refused
+from ringforge_core.plugin.web import ROLES, Person, Role, SignedIn
+
+OWN_TENANT = "own tenant"
+
+
+class InviteForm(msgspec.Struct):
+    role: str = "member"
+    email: str = ""
+    max_uses: int = 1
+    days: int = 7
+
+
+class IdForm(msgspec.Struct):
+    id: str = ""
+
+
+class RoleForm(msgspec.Struct):
+    user_id: str = ""
+    role: str = ""
+
+
+class TeamPages(Controller):
+    path = "/"
+
+    @get("/")
+    async def show(self, desk: AtDesk, person: Person) -> Page:
+        return await _team_page(desk, person)
+
+    @post("/invites")
+    async def invite(self, desk: AtDesk, person: Person) -> Page:
+        try:
+            _only(person, "admin")
+            form = await desk.form(InviteForm)
+            code = await _make_invite(desk, person, form)
+        except Refused as error:
+            return await _team_page(desk, person, error)
+        return await _team_page(desk, person, made=invite_link(desk, code))
+
+    @post("/invites/revoke")
+    async def revoke(self, desk: AtDesk, person: Person) -> Page:
+        _only(person, "admin")
+        form = await desk.form(IdForm)
+        await revoke_invite(desk.accounts.store, person, form.id, address=desk.address)
+        return desk.go("/team")
+
+    @post("/role")
+    async def role(self, desk: AtDesk, person: Person) -> Page:
+        form = await desk.form(RoleForm)
+        try:
+            await change_role(desk.accounts.store, person, form.user_id, form.role, address=desk.address)
+        except Refused as error:
+            return await _team_page(desk, person, error)
+        return desk.go("/team")
+
+    @post("/remove")
+    async def remove(self, desk: AtDesk, person: Person) -> Page:
+        form = await desk.form(RoleForm)
+        try:
+            await remove_member(desk.accounts.store, person, form.user_id, address=desk.address)
+        except Refused as error:
+            return await _team_page(desk, person, error)
+        return desk.go("/team")
+
+    @post("/waitlist/approve")
+    async def approve(self, desk: AtDesk, person: Person) -> Page:
+        """Of the whole hub, so only for those who run it."""
+        if not await runs_the_hub(desk.accounts.store, person):
+            raise Forbidden("Only owners of the hub's own tenant decide about the waitlist.")
+        form = await desk.form(IdForm)
+        email = await approve(desk.accounts.store, person, form.id, address=desk.address)
+        token = await one_time.issue(desk.accounts.store, "approved", email=email)
+        desk.accounts.mailer.send(letters.approved(email, link(desk.base_url, "/auth/place", token)))
+        return desk.go("/team")
+
+
+def invite_link(desk: Desk, code: str) -> str:
+    return f"{desk.base_url}/auth/register?{urlencode({'invite': code})}"
+
+
+async def _make_invite(desk: Desk, person: SignedIn, form: InviteForm) -> str:
+    if form.email:
+        check_email(form.email)
+    code = await create_invite(
+        desk.accounts.store, person, role=None if form.role == OWN_TENANT else _role(form.role), email=form.email or None,
+        max_uses=form.max_uses, valid_for=timedelta(days=form.days), address=desk.address,
+    )  # fmt: skip
+    if form.email:
+        place = person.current.tenant_name if form.role != OWN_TENANT else "a tenant of your own"
+        inviter = person.name or person.email
+        mail = letters.invitation(form.email.strip(), inviter=inviter, place=place, link=invite_link(desk, code))
+        await desk.accounts.registration.send(mail)
+    return code
+
+
+async def _team_page(desk: Desk, person: SignedIn, error: Refused | None = None, made: str | None = None) -> Page:
+    store = desk.accounts.store
+    operator = await runs_the_hub(store, person)
+    data: dict[str, Any] = {
+        "colleagues": await list_colleagues(store, person.tenant_id),
+        "invites": await list_invites(store, person.tenant_id) if person.may("admin") else [],
+        "waiting": await list_waiting(store) if operator else [],
+        "runs_the_hub": operator,
+        "roles": [role for role in ROLES if person.may(role)],
+        "own_tenant": OWN_TENANT,
+        "made": made,
+    }
+    return desk.page("team.html", **data) if error is None else desk.refused("team.html", error, **data)
+
+
+def _role(text: str) -> Role:
+    for role in ROLES:
+        if role == text:
+            return role
+    raise Forbidden("There is no such role.", field="role")
+
+
+def _only(person: SignedIn, role: Role) -> None:
+    if not person.may(role):
+        raise Forbidden(f"This needs the role {role}; yours is {person.role}.")

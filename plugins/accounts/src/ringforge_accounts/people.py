@@ -1,0 +1,92 @@
+"""People, as a sign-in looks them up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from ringforge_accounts.tables import memberships, tenants, user_identities, users
+from ringforge_accounts.tokens import email_key
+from ringforge_core.plugin.web import Role
+from ringforge_core.ports.store import Store
+
+
+class User(msgspec.Struct, frozen=True):
+    """`tenant_id` is where they belong longest: what they do before they are signed in is told there."""
+
+    id: str
+    email: str
+    name: str | None
+    password_hash: str | None
+    has_totp: bool
+    tenant_id: str | None
+
+
+class Colleague(msgspec.Struct, frozen=True):
+    """A person of a tenant, as the others see them."""
+
+    user_id: str
+    email: str
+    name: str | None
+    role: Role
+    inserted_at: datetime
+
+
+async def find_by_email(store: Store, email: str) -> User | None:
+    return await _find(store, users.c.email_key == email_key(email))
+
+
+async def find_by_id(store: Store, user_id: str) -> User | None:
+    return await _find(store, users.c.id == user_id)
+
+
+async def find_by_identity(store: Store, provider: str, subject: str) -> User | None:
+    identity = sa.select(user_identities.c.user_id).where(
+        user_identities.c.provider == provider, user_identities.c.subject == subject
+    )
+    return await _find(store, users.c.id == identity.scalar_subquery())
+
+
+async def is_nobody_here(store: Store) -> bool:
+    return await store.read(lambda connection: connection.execute(sa.select(users.c.id).limit(1)).first()) is None
+
+
+async def first_tenant(store: Store) -> str | None:
+    query = sa.select(tenants.c.id).order_by(tenants.c.inserted_at, tenants.c.id).limit(1)
+    return await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+
+
+async def list_colleagues(store: Store, tenant_id: str) -> list[Colleague]:
+    query = (
+        sa.select(memberships.c.user_id, users.c.email, users.c.name, memberships.c.role, memberships.c.inserted_at)
+        .join(users, users.c.id == memberships.c.user_id)
+        .where(memberships.c.tenant_id == tenant_id)
+        .order_by(memberships.c.inserted_at, memberships.c.user_id)
+        .limit(1000)
+    )
+    rows = await store.read(lambda connection: connection.execute(query).mappings().fetchall())
+    return [Colleague(**row) for row in rows]
+
+
+async def list_identities(store: Store, user_id: str) -> list[tuple[str, str | None]]:
+    """The provider and the e-mail there of each that the person signs in with."""
+    query = sa.select(user_identities.c.provider, user_identities.c.email).where(user_identities.c.user_id == user_id)
+    rows = await store.read(lambda connection: connection.execute(query.order_by("provider")).fetchall())
+    return [(row.provider, row.email) for row in rows]
+
+
+async def _find(store: Store, condition: sa.ColumnElement[bool]) -> User | None:
+    home = (
+        sa.select(memberships.c.tenant_id)
+        .where(memberships.c.user_id == users.c.id)
+        .order_by(memberships.c.inserted_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = sa.select(
+        users.c.id, users.c.email, users.c.name, users.c.password_hash, users.c.totp_secret.is_not(None), home
+    ).where(condition, users.c.disabled_at.is_(None))
+    row = await store.read(lambda connection: connection.execute(query).one_or_none())
+    return None if row is None else User(*row)
