@@ -39,6 +39,8 @@ class Worker:
         """The ids of its direct messages, by recipient."""
         self.posted: list[str] = []
         """The ids of its messages to the common group."""
+        self.told: list[str] = []
+        """The ids of what it told the fleet."""
         self.got: list[tuple[str, str]] = []
         """The direct messages that came: sender and id."""
         self.heard: list[tuple[str, str]] = []
@@ -54,6 +56,7 @@ class Worker:
             await self._write(partner)
             await self._move(shared)
             await self._post(common)
+            await self._tell()
 
     async def read_messages(self) -> None:
         async for message in self.agent.dm:
@@ -115,6 +118,10 @@ class Worker:
         reply = await self._do("group:message", {"group_id": common, "message": self._rounds})
         assert not reply.get("refused"), reply
         self.posted.append(reply["message_id"])
+
+    async def _tell(self) -> None:
+        reply = await self._do("activity:broadcast", {"kind": "task_progress", "description": f"{self._rounds}"})
+        self.told.append(reply["event_id"])
 
     async def _do(self, event: str, payload: dict[str, Any]) -> Any:
         key = uuid.uuid4().hex

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 from mixed_load import Worker
-from ringforge import Agent, Gap, Position
+from mixed_load_checks import (
+    Witness,
+    members_are_as_acknowledged,
+    memory_is_as_acknowledged,
+    messages_came_once_and_in_order,
+    replay_has_what_was_told,
+    running,
+    settled,
+    until,
+)
+from ringforge import Agent
 
 from ringforge_core.limits import recount
 from ringforge_core.limits.tables import quota_counters
+from ringforge_core.mesh.activity.capability import TOPIC as ACTIVITY
 from ringforge_core.mesh.direct.tables import direct_messages
 from ringforge_core.mesh.groups.conversation import TOPIC as GROUP_MESSAGES
 from ringforge_core.mesh.memory.tables import LIVING_BY_TENANT
@@ -27,26 +36,6 @@ KILLS = 3
 WORKERS = 8
 BETWEEN_KILLS = 250
 """Acknowledged changes between two kills, so that each hits a hub in the midst of work."""
-SETTLE_SECONDS = 60
-
-
-class Witness:
-    """An agent that follows all that the fleet is told."""
-
-    def __init__(self, agent: Agent) -> None:
-        self.agent = agent
-        self.positions: list[Position] = []
-        self.versions: dict[str, list[int]] = {}
-        self.gaps: list[Gap] = []
-
-    async def watch(self) -> None:
-        async for push in self.agent.events():
-            if isinstance(push, Gap):
-                self.gaps.append(push)
-            elif push.position is not None:
-                self.positions.append(push.position)
-                if push.name == "memory:changed":
-                    self.versions.setdefault(push.payload["key"], []).append(push.payload["version"])
 
 
 class Ledger(NamedTuple):
@@ -77,7 +66,7 @@ def _read(connection: sa.Connection, keys: Keys) -> Ledger:
 
     of_fleet = events.c.tenant_id == keys.tenant_id, events.c.fleet_id == keys.fleet_id
     direct = count(sa.select(direct_messages.c.message_id).where(direct_messages.c.tenant_id == keys.tenant_id))
-    posts = count(sa.select(events.c.seq).where(*of_fleet, events.c.topic == GROUP_MESSAGES))
+    posts = count(sa.select(events.c.seq).where(*of_fleet, events.c.topic.in_((GROUP_MESSAGES, ACTIVITY))))
     living = count(sa.select(entries.c.number).where(entries.c.tenant_id == keys.tenant_id, entries.c.deleted_at.is_(None)))
     seqs = connection.execute(sa.select(events.c.seq).where(*of_fleet).order_by(events.c.seq)).scalars().all()
     return Ledger(list(seqs), direct + posts, living, _counters(connection, keys), {})
@@ -88,29 +77,6 @@ def _counters(connection: sa.Connection, keys: Keys) -> dict[str, int]:
     used = sa.select(quota_counters.c.resource, sa.func.sum(quota_counters.c.used).label("used"))
     rows = connection.execute(used.where(quota_counters.c.tenant_id == keys.tenant_id).group_by(quota_counters.c.resource))
     return {row.resource: int(row.used) for row in rows}
-
-
-@asynccontextmanager
-async def running(*work: Any) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """These coroutines as tasks, until the block is left; a failure of one is the test's."""
-    tasks = [asyncio.create_task(each) for each in work]
-    try:
-        yield tasks
-    finally:
-        for task in tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception):
-                raise outcome
-
-
-async def until(condition: Any, tasks: list[asyncio.Task[None]]) -> None:
-    async with asyncio.timeout(SETTLE_SECONDS):
-        while not condition():
-            for task in tasks:
-                if task.done():
-                    task.result()
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.timeout(240)
@@ -165,12 +131,13 @@ async def test_what_was_acknowledged_of_everything_at_once_is_there_once_over_ki
         await settled(workers, witness, [*reading, *watching])
         await memory_is_as_acknowledged(witness, workers)
         await messages_came_once_and_in_order(workers)
+        await replay_has_what_was_told(witness, workers)
         await members_are_as_acknowledged(witness.agent, workers, common.group_id, shared.group_id)
         await hub_process.kill()
         ledger = await read_ledger(store_url, keys)
         check(ledger)
         sent = sum(len(ids) for worker in workers for ids in worker.sent.values())
-        assert ledger.messages == sent + sum(len(worker.posted) for worker in workers)
+        assert ledger.messages == sent + sum(len(worker.posted) + len(worker.told) for worker in workers)
         told = {position.seq for position in witness.positions}
         assert told <= set(ledger.seqs)
 
@@ -181,46 +148,3 @@ def check(ledger: Ledger) -> None:
     assert ledger.counters["messages_today"] == ledger.messages
     assert ledger.counters["memory_entries"] == ledger.entries
     assert ledger.recounted == ledger.counters, "a recount has nothing to set right"
-
-
-async def settled(workers: list[Worker], witness: Witness, tasks: list[asyncio.Task[None]]) -> None:
-    """Everything has come that was on its way."""
-    messages = Counter(recipient for worker in workers for recipient, ids in worker.sent.items() for _ in ids)
-    posts = sum(len(worker.posted) for worker in workers)
-    await until(lambda: all(len(worker.got) >= messages[worker.agent.id] for worker in workers), tasks)
-    await until(lambda: all(len(worker.heard) >= posts for worker in workers), tasks)
-    last = (await witness.agent.memory.set("settled", True)).version
-    await until(lambda: witness.versions.get("settled") == [last], tasks)
-
-
-async def memory_is_as_acknowledged(witness: Witness, workers: list[Worker]) -> None:
-    agent = witness.agent
-    assert (await agent.memory.get("counter")).value == sum(worker.increments for worker in workers) > 0
-    page = await agent.memory.list(tags=["own"], limit=500)
-    found = {entry.key: entry.value for entry in page.entries}
-    assert found == {key: value for worker in workers for key, value in worker.memory.items()}
-    assert witness.gaps == []
-    assert len({position.epoch for position in witness.positions}) == 1
-    seqs = [position.seq for position in witness.positions]
-    assert seqs == sorted(set(seqs)), "each once, in the order of the log"
-    for key, versions in witness.versions.items():
-        assert versions == list(range(1, len(versions) + 1)), f"{key}: every change was told, and no other"
-
-
-async def messages_came_once_and_in_order(workers: list[Worker]) -> None:
-    for worker in workers:
-        for recipient, ids in worker.sent.items():
-            partner = next(each for each in workers if each.agent.id == recipient)
-            assert [message_id for sender, message_id in partner.got if sender == worker.agent.id] == ids
-            history = [message.message_id async for message in worker.agent.dm.history(recipient, page=500)]
-            assert [message_id for message_id in reversed(history) if message_id in set(ids)] == ids
-        for reader in workers:
-            assert [message_id for sender, message_id in reader.heard if sender == worker.agent.id] == worker.posted
-
-
-async def members_are_as_acknowledged(agent: Agent, workers: list[Worker], common: str, shared: str) -> None:
-    for worker in workers:
-        assert {group.group_id for group in await worker.agent.groups.mine()} == {common, *worker.is_in}
-    members = [member.agent_id for member in await agent.groups.members(shared)]
-    assert sorted(members) == sorted([agent.id, *(worker.agent.id for worker in workers if shared in worker.is_in)])
-    assert len(await agent.groups.members(common)) == len(workers)
