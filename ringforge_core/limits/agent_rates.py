@@ -8,6 +8,9 @@ from ringforge_core.limits.rates import OFF, RateLimiter
 from ringforge_core.limits.tenant_plans import TenantPlans
 from ringforge_core.plugin.capability import AgentSession
 
+PATIENCE = "100/minute"
+"""Refusals that one connection may cause before it is closed; who waits as it is told to meets only a few."""
+
 
 class AgentRates:
     """Asked before an event is decoded; on a plan without rates that costs a look-up."""
@@ -23,6 +26,10 @@ class AgentRates:
             return refusal
         own = _rate_of(plan, event, declared)
         return None if own == OFF else self._limiter.check(own, event, agent.agent_id)
+
+    def exhausts(self, agent: AgentSession) -> bool:
+        """Note that an event was refused; whether the connection has gone on too often all the same."""
+        return self._limiter.check(PATIENCE, "refused", agent.session_id) is not None
 
 
 def _rate_of(plan: Plan, event: str, declared: str | None) -> str:

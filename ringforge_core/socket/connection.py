@@ -18,6 +18,8 @@ from ringforge_core.socket.transport import Transport
 MAX_CHANNELS = 8
 PROTOCOL_ERROR, BAD_DATA, POLICY, SLOW_CONSUMER = 1002, 1007, 1008, 1013
 
+TOO_INSISTENT = "too many events after rate_limited: wait for retry_after_ms"
+
 EMPTY = b"{}"
 
 

@@ -26,6 +26,7 @@ from ringforge_core.plugin.capability import Call, Capability, EventDeclaration
 from ringforge_core.plugin.messages import Reply, encode_message
 from ringforge_core.ports.store import Charge, Once
 from ringforge_core.socket.channel import Channel
+from ringforge_core.socket.connection import POLICY, TOO_INSISTENT
 from ringforge_core.socket.decoding import RequestDecoder, unwrap
 from ringforge_core.socket.frames import Frame, json_text, reply
 from ringforge_core.socket.measures import EventMeasure, SocketMeasures
@@ -111,14 +112,16 @@ class Dispatcher:
         event = self.events.get(frame.event)
         if event is None:
             if refusal := self._rates.check(channel.agent, frame.event, None):
-                return _answer_error(channel, frame, refusal)
+                _answer_error(channel, frame, refusal)
+                return self._after_refusal(channel)
             self._unknown.errors["unknown_event"] += 1
             error = Refused(f"No capability handles {frame.event[:100]}.", reason="unknown_event", event=frame.event[:100])
             return _answer_error(channel, frame, error)
         started = perf_counter()
         try:
             if refusal := self._rates.check(channel.agent, event.name, event.rate):
-                return _fail(channel, frame, event, refusal)
+                _fail(channel, frame, event, refusal)
+                return self._after_refusal(channel)
             if event.declaration.idempotent and (overload := self._overloaded()):
                 return _fail(channel, frame, event, overload)
             call, request = _prepare(channel, frame, event)
@@ -131,6 +134,10 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(self._run(channel, frame, event, started, result))
         self._running[channel] = started, task
         return None
+
+    def _after_refusal(self, channel: Channel) -> None:
+        if self._rates.exhausts(channel.agent):
+            channel.connection.close(POLICY, TOO_INSISTENT)
 
     async def _run(self, channel: Channel, frame: Frame, event: BoundEvent, started: float, work: Any) -> None:
         try:

@@ -13,7 +13,7 @@ from ringforge_core.identity import parse_join_credentials
 from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.plugin.messages import Request
 from ringforge_core.socket.channel import Channel
-from ringforge_core.socket.connection import Connection
+from ringforge_core.socket.connection import POLICY, TOO_INSISTENT, Connection
 from ringforge_core.socket.decoding import RequestDecoder, check_depth
 from ringforge_core.socket.delivery import Resumed, ResumeFrom
 from ringforge_core.socket.frames import Frame, closed, json_text, reply
@@ -83,6 +83,8 @@ class Joiner:
         payload = _object(frame.payload)
         agent = await self._authenticate(connection, payload)
         if refusal := gateway.limits.agents.check(agent, frame.event, None):
+            if gateway.limits.agents.exhausts(agent):
+                connection.close(POLICY, TOO_INSISTENT)
             raise refusal
         _check_topic(frame.topic, agent)
         text, resume = self._read(frame.payload, payload)

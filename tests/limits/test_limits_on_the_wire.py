@@ -338,3 +338,21 @@ async def test_challenges_are_limited_for_an_address_and_for_an_agent(tmp_path: 
     async with running_hub(tmp_path, settings=few) as hub, httpx.AsyncClient(base_url=hub.http_url) as http:
         answers = [await http.post("/api/auth/challenge", json={"agent_id": f"ag_{n}"}) for n in range(7)]
         assert [answer.status_code for answer in answers] == [404] * 5 + [429] * 2
+
+
+@pytest.mark.parametrize("event", ["memory:get", "made:up", "phx_join"])
+async def test_who_goes_on_after_a_hundred_refusals_is_closed_and_nobody_else(
+    tmp_path: Path, stack: AsyncExitStack, event: str
+) -> None:
+    async with small_hub(tmp_path, AGENT_RATE="3/minute") as hub:
+        people = People(hub, await free_tenant(hub), stack)
+        insistent, patient = await people.join("insistent"), await people.join("patient")
+        for _ in range(2):
+            await insistent.call(event, {"key": "k"})
+        for _ in range(100):
+            assert (await insistent.refused(event, {"key": "k"}))["reason"] == "rate_limited"
+        await insistent.send("fleet:lobby", event, {"key": "k"})
+        assert await insistent.expect_close() == (
+            1008, "too many events after rate_limited: wait for retry_after_ms"
+        )  # fmt: skip
+        assert (await patient.call("memory:get", {"key": "k"})).response["reason"] == "not_found"
