@@ -105,6 +105,18 @@ async def test_subscriptions_can_be_undone(fleet: Fleet) -> None:
         assert (await agent.refused(event))["reason"] == "missing_tags"
 
 
+async def test_d72_a_repeated_subscription_answers_as_before_and_undoes_nothing(fleet: Fleet) -> None:
+    agent, _ = await fleet.join("agent")
+    request = {"payload": {"tags": ["red", "blue"]}, "_idempotency_key": "k"}
+    first = await agent.ok("activity:subscribe", request)
+    await agent.ok("activity:unsubscribe", {"tags": ["red"]})
+    assert await agent.ok("activity:subscribe", request) == first == {"subscribed_tags": ["blue", "red"]}
+    told = await agent.ok("activity:broadcast", {"kind": "custom", "scope": "tagged", "tags": ["red"]})
+    heard = await agent.ok("activity:broadcast", {"kind": "custom", "scope": "tagged", "tags": ["blue"]})
+    assert (await agent.expect_push("activity:broadcast"))["payload"]["event_id"] == heard["event_id"] != told["event_id"]
+    assert await agent.ok("activity:unsubscribe", {"tags": ["none"]}) == {"subscribed_tags": ["blue"]}
+
+
 async def test_an_agent_follows_at_most_200_tags(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     await agent.ok("activity:subscribe", {"tags": [f"tag-{n}" for n in range(199)]})

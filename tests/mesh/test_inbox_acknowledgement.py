@@ -117,3 +117,16 @@ def first_push(client: PhoenixClient) -> dict[str, object]:
 
 async def is_empty(fleet: Fleet) -> bool:
     return await waiting(fleet.hub.hub.store) == (0, 0)
+
+
+async def test_a_repeated_acknowledgement_and_reading_get_the_first_reply(patient_fleet: Fleet) -> None:
+    fleet = patient_fleet
+    sender, _ = await fleet.join("sender")
+    target, target_id = await fleet.join("target")
+    message_id = (await send(sender, target_id, "yours", ack=True))["message_id"]
+    await receives(target, "yours")
+    for event in ("message:ack", "message:read"):
+        request = {"payload": {"message_id": message_id}, "_idempotency_key": "k"}
+        assert await target.ok(event, request) == await target.ok(event, request) == {"status": "ack"}
+    await gets_receipt(sender, message_id)
+    assert [push["payload"]["message_id"] for push in sender.pushes("message:read")] == [message_id]

@@ -69,15 +69,17 @@ class ActivityCapability(Capability[NoSettings]):
             record, _event(call.agent, request, audience), once=call.once, charges=call.charges
         )
 
-    @event("activity:subscribe")
+    @event("activity:subscribe", idempotent=True)
     async def subscribe(self, call: Call, request: SubscribeTags) -> SubscribedTags:
         """Follow tags, also after a reconnect: their activities are pushed to you."""
-        return SubscribedTags(subscribed_tags=await self._subscriptions.subscribe(call.agent, request.tags))
+        tags = await self._subscriptions.subscribe(call.agent, request.tags, once=call.once)
+        return SubscribedTags(subscribed_tags=tags)
 
-    @event("activity:unsubscribe")
+    @event("activity:unsubscribe", idempotent=True)
     async def unsubscribe(self, call: Call, request: UnsubscribeTags) -> SubscribedTags:
         """Cease to follow tags."""
-        return SubscribedTags(subscribed_tags=await self._subscriptions.unsubscribe(call.agent, request.tags))
+        tags = await self._subscriptions.unsubscribe(call.agent, request.tags, once=call.once)
+        return SubscribedTags(subscribed_tags=tags)
 
     @event("activity:history")
     async def history(self, call: Call, request: GetHistory) -> History:

@@ -11,7 +11,7 @@ from ringforge_core.errors import LimitReached, RingforgeError
 from ringforge_core.mesh.activity.messages import MAX_SUBSCRIPTIONS
 from ringforge_core.mesh.activity.tables import activity_subscriptions as table
 from ringforge_core.plugin import AgentSession, now
-from ringforge_core.ports.store import Store, Transaction
+from ringforge_core.ports.store import Once, Store, Transaction
 
 SIGNAL = "activity.tags"
 
@@ -57,14 +57,16 @@ class Subscriptions:
         """The agents of the fleet that follow any of the tags."""
         return set().union(*(self._followers.get((fleet_id, tag), ()) for tag in tags))
 
-    async def subscribe(self, agent: AgentSession, tags: tuple[str, ...]) -> list[str]:
+    async def subscribe(self, agent: AgentSession, tags: tuple[str, ...], *, once: Once | None = None) -> list[str]:
         """Returns all tags that the agent follows now, sorted; so does `unsubscribe`."""
-        return self._note(agent, await self._store.apply(_subscribe, _change(agent, tags)))
+        return self._note(agent, await self._store.apply(_subscribe, _change(agent, tags), once=once))
 
-    async def unsubscribe(self, agent: AgentSession, tags: tuple[str, ...]) -> list[str]:
-        return self._note(agent, await self._store.apply(_unsubscribe, _change(agent, tags)))
+    async def unsubscribe(self, agent: AgentSession, tags: tuple[str, ...], *, once: Once | None = None) -> list[str]:
+        return self._note(agent, await self._store.apply(_unsubscribe, _change(agent, tags), once=once))
 
-    def _note(self, agent: AgentSession, tags: frozenset[str]) -> list[str]:
+    def _note(self, agent: AgentSession, tags: frozenset[str] | msgspec.Raw) -> list[str]:
+        if isinstance(tags, msgspec.Raw):  # a repeat; what the agent follows may be something else by now
+            return sorted(msgspec.json.decode(tags, type=list[str]))
         self._replace(agent.fleet_id, agent.agent_id, tags)
         followed = Followed(agent.fleet_id, agent.agent_id, sorted(tags))
         self._store.signal(SIGNAL, msgspec.json.encode(followed))

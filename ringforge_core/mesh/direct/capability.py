@@ -127,12 +127,12 @@ class DirectCapability(Capability[DirectSettings]):
             partner=request.partner, messages=_envelopes(page), count=len(page.envelopes), before=page.before
         )
 
-    @event("message:read")
+    @event("message:read", idempotent=True)
     async def read(self, call: Call, request: MarkRead) -> MarkedRead:
         """You have read a message that was sent to you; its sender is told."""
         agent = call.agent
         reading = Reading(agent.tenant_id, agent.fleet_id, agent.agent_id, request.message_id)
-        return await self.hub.store.apply(mark_read, reading)
+        return await self.hub.store.apply(mark_read, reading, once=call.once)
 
     @event("message:typing")
     def typing(self, call: Call, request: StartTyping) -> None:

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from ringforge_core.errors import NotFound, PluginError
 from ringforge_core.identity.ids import now
+from ringforge_core.identity.repeatable import apply_once
 from ringforge_core.mesh.inbox.claim import release_node
 from ringforge_core.mesh.inbox.courier import Courier
 from ringforge_core.mesh.inbox.letter import Letter, Parcel
@@ -83,12 +84,12 @@ class InboxCapability(Capability[InboxSettings]):
         )
         return QueuedMessages(messages=cast("list[dict[str, Any]]", messages), count=len(messages), total=total)
 
-    @event("message:ack")
+    @event("message:ack", idempotent=True)
     async def acknowledge(self, call: Call, request: AcknowledgeMessage) -> Acknowledged:
         """You have taken charge of a message that was sent with `ack`: it will not be sent to you again."""
         agent = call.agent
-        settlement = Settlement(agent.tenant_id, agent.fleet_id, agent.agent_id, request.message_id)
-        if not await self.hub.store.apply(settle, (settlement,)):
+        settlements = [Settlement(agent.tenant_id, agent.fleet_id, agent.agent_id, request.message_id)]
+        if not await apply_once(self.hub.store, settle, settlements, int, once=call.once):
             raise NotFound(
                 "No such message waits for you.", field="message_id",
                 fix="It was acknowledged before, has expired, or needs no acknowledgement: there is nothing to do.",

@@ -167,17 +167,17 @@ class MemoryCapability(Capability[MemorySettings]):
             raise no_entry()
         return MemoryHistory(key=request.key, versions=versions, count=len(versions))
 
-    @event("memory:subscribe")
+    @event("memory:subscribe", idempotent=True)
     async def subscribe(self, call: Call, request: SubscribeMemory) -> MemorySubscribed:
         """Follow the keys of a pattern, also after a reconnect: each change is pushed to you once."""
-        await self._subscriptions.subscribe(call.agent, request.pattern, request.events)
+        await self._subscriptions.subscribe(call.agent, request.pattern, request.events, once=call.once)
         part = "_all" if covers_many(request.pattern) else request.pattern
         return MemorySubscribed(subscribed=request.pattern, topic=f"memory:{call.agent.fleet_id}:{part}")
 
-    @event("memory:unsubscribe")
+    @event("memory:unsubscribe", idempotent=True)
     async def unsubscribe(self, call: Call, request: UnsubscribeMemory) -> MemoryUnsubscribed:
         """Cease to follow the keys of a pattern."""
-        await self._subscriptions.unsubscribe(call.agent, request.pattern)
+        await self._subscriptions.unsubscribe(call.agent, request.pattern, once=call.once)
         return MemoryUnsubscribed(unsubscribed=request.pattern)
 
     async def _apply(self, call: Call, command: Command) -> Any:

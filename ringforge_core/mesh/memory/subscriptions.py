@@ -14,7 +14,7 @@ from ringforge_core.mesh.memory.patterns import FleetPatterns, Wanted
 from ringforge_core.mesh.memory.tables import memory_subscriptions as table
 from ringforge_core.plugin import AgentSession
 from ringforge_core.ports.event_bus import Event
-from ringforge_core.ports.store import Store, Transaction
+from ringforge_core.ports.store import Once, Store, Transaction
 
 SIGNAL = "memory.patterns"
 
@@ -60,16 +60,20 @@ class Subscriptions:
         fleet = self._fleets.get(event.fleet_id)
         return fleet.interested(event.key, event.kind or "") if fleet else ()
 
-    async def subscribe(self, agent: AgentSession, pattern: str, events: Sequence[str]) -> None:
+    async def subscribe(
+        self, agent: AgentSession, pattern: str, events: Sequence[str], *, once: Once | None = None
+    ) -> None:
         """In place of an earlier subscription to the same pattern."""
-        await self._change(agent, pattern, tuple(sorted(set(events))))
+        await self._change(agent, pattern, tuple(sorted(set(events))), once)
 
-    async def unsubscribe(self, agent: AgentSession, pattern: str) -> None:
-        await self._change(agent, pattern, ())
+    async def unsubscribe(self, agent: AgentSession, pattern: str, *, once: Once | None = None) -> None:
+        await self._change(agent, pattern, (), once)
 
-    async def _change(self, agent: AgentSession, pattern: str, events: tuple[str, ...]) -> None:
+    async def _change(self, agent: AgentSession, pattern: str, events: tuple[str, ...], once: Once | None) -> None:
         change = PatternChange(agent.tenant_id, agent.fleet_id, agent.agent_id, pattern, events)
-        wanted = await self._store.apply(_write, change)
+        wanted = await self._store.apply(_write, change, once=once)
+        if isinstance(wanted, msgspec.Raw):
+            return  # a repeat; what the agent wants may be something else by now
         self._replace(agent.fleet_id, agent.agent_id, wanted)
         followed = Followed(agent.fleet_id, agent.agent_id, dict(wanted))
         self._store.signal(SIGNAL, msgspec.json.encode(followed))

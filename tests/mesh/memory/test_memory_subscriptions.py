@@ -115,3 +115,17 @@ async def test_d111_an_agent_follows_at_most_200_patterns(fleet: Fleet) -> None:
     await agent.ok("memory:subscribe", {"pattern": "k7", "events": ["delete"]})
     await agent.ok("memory:unsubscribe", {"pattern": "k8"})
     await agent.ok("memory:subscribe", {"pattern": "one more"})
+
+
+async def test_d72_a_repeated_subscription_answers_as_before_and_undoes_nothing(fleet: Fleet) -> None:
+    agent, _ = await fleet.join("agent")
+    request = {"payload": {"pattern": "a*"}, "_idempotency_key": "k"}
+    first = await agent.ok("memory:subscribe", request)
+    await agent.ok("memory:subscribe", {"pattern": "b*"})
+    await agent.ok("memory:unsubscribe", {"pattern": "a*"})
+    assert await agent.ok("memory:subscribe", request) == first
+    await change(agent, "a1", "b1")
+    await hears(agent, "b1")
+    assert heard(agent) == [("set", "b1")]
+    conflict = await agent.refused("memory:subscribe", {"payload": {"pattern": "c"}, "_idempotency_key": "k"})
+    assert conflict["reason"] == "idempotency_conflict"
