@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from ringforge_core.errors import Unavailable
 from ringforge_core.plugin import AdapterContext, Periodic
 from ringforge_core.ports.event_bus import (
     BusLoad,
@@ -50,7 +51,7 @@ class KafkaEventBus(EventBus):
     async def stop(self) -> None:
         await self._watch.stop()
         await self._publisher.stop()
-        with contextlib.suppress(*FAILURES):
+        with contextlib.suppress(Unavailable, *FAILURES):  # without a broker there is nothing to hand over
             async with asyncio.timeout(self._settings.flush_seconds):
                 await self._drain()
         for delivery in list(self._deliveries):
