@@ -51,6 +51,7 @@ from ringforge_core.socket.server import Tls, new_event_loop, serve
 from ringforge_core.store import Bookkeeping, SqlStore
 from ringforge_core.store.bus_measures import BusMeasures
 from ringforge_core.store.fleet_topics import FleetTopics
+from ringforge_core.store.log_retention import LogRetention
 from ringforge_core.store.outbox import BusChange, change_bus
 from ringforge_core.store.relay import OutboxRelay, Relay
 
@@ -117,7 +118,7 @@ class Hub:
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
         self.quotas.counted = self._counted()
-        self.topics = FleetTopics(self.bus, self._topics(), self.retention_of)
+        self.topics = FleetTopics(self.store, self.bus, self._topics(), self.retention_of)
         if self.bus.log_in_store:
             self.relay = Relay(self.store, self.bus, self.topics)
         else:
@@ -143,6 +144,8 @@ class Hub:
                 self._registry, self.bus, self.topics, self.relay, purge, self.limits, *self.auth.values(),
                 *self.capabilities,
             ]  # fmt: skip
+            if not self.bus.log_in_store:
+                parts.append(LogRetention(self.store, self.retention_of))
             for part in parts:
                 await part.start()
                 stack.push_async_callback(part.stop)

@@ -148,5 +148,5 @@ class Store(ABC):
         """Read the fleet's log (of one topic, or all); an unknown fleet has an empty one."""
 
     @abstractmethod
-    async def trim_events(self, tenant_id: str, fleet_id: str, topic: str, *, before: datetime) -> int:
-        """Delete events older than `before`; returns how many."""
+    async def trim_events(self, tenant_id: str, fleet_id: str, topic: str | None, *, before: datetime) -> int:
+        """Delete events of a topic, or of all, that are older than `before`; returns how many."""

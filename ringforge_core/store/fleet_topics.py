@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from ringforge_core.plugin.periodic import Periodic
 from ringforge_core.ports.event_bus import EventBus, Topic, TopicKind
+from ringforge_core.ports.store import Store
+from ringforge_core.store.tables import fleet_logs
 
 LOOK_SECONDS = 60.0
 
@@ -15,14 +19,23 @@ RetentionOf = Callable[[str], Awaitable[timedelta]]
 
 
 class FleetTopics(Periodic):
-    """Knows the fleets that had an event since this hub's start, and looks at their tenants' retention once a minute."""
+    """Knows the fleets that had an event, and looks at their tenants' retention once a minute."""
 
-    def __init__(self, bus: EventBus, kinds: Sequence[TopicKind], retention_of: RetentionOf) -> None:
+    def __init__(self, store: Store, bus: EventBus, kinds: Sequence[TopicKind], retention_of: RetentionOf) -> None:
+        self._store = store
         self._bus = bus
         self._kinds = kinds
         self._retention_of = retention_of
         self._known: dict[tuple[str, str], timedelta] = {}
         super().__init__("fleet-topics", self._look, LOOK_SECONDS)
+
+    async def start(self) -> None:
+        """A bus that trims the store's log must know of the fleets that are silent from now on, too."""
+        if self._bus.log_in_store:
+            query = sa.select(fleet_logs.c.tenant_id, fleet_logs.c.fleet_id)
+            for tenant_id, fleet_id in await self._store.read(lambda connection: connection.execute(query).all()):
+                await self.ensure(tenant_id, fleet_id)
+        await super().start()
 
     async def ensure(self, tenant_id: str, fleet_id: str) -> None:
         """Make the fleet's topics when this is its first event; raises `Unavailable` when the bus is away."""

@@ -121,7 +121,7 @@ class SqlStore(Store):
     async def events(self, tenant_id: str, fleet_id: str, query: ReplayFilter, *, topic: str | None = None) -> Replay:
         return await self.read(lambda connection: read_events(connection, tenant_id, fleet_id, query, topic))
 
-    async def trim_events(self, tenant_id: str, fleet_id: str, topic: str, *, before: datetime) -> int:
+    async def trim_events(self, tenant_id: str, fleet_id: str, topic: str | None, *, before: datetime) -> int:
         trimmed = 0
         while True:
             old = await self.read(lambda connection: find_old(connection, tenant_id, fleet_id, topic, before))

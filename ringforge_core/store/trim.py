@@ -22,15 +22,17 @@ class Trim(msgspec.Struct, frozen=True):
     numbers: tuple[int, ...]
 
 
-def find_old(connection: sa.Connection, tenant_id: str, fleet_id: str, topic: str, before: datetime) -> tuple[int, ...]:
+def find_old(
+    connection: sa.Connection, tenant_id: str, fleet_id: str, topic: str | None, before: datetime
+) -> tuple[int, ...]:
     """The oldest numbers to trim; fewer than a slice when these are the last."""
     query = (
         sa.select(events.c.seq)
         .where(
             events.c.tenant_id == tenant_id,
             events.c.fleet_id == fleet_id,
-            events.c.topic == topic,
             events.c.at < before,
+            *([] if topic is None else [events.c.topic == topic]),
         )
         .order_by(events.c.seq)
         .limit(SLICE)
