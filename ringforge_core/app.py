@@ -86,7 +86,8 @@ class Hub:
             loaded.capability.migrations for loaded in plugins.capabilities if loaded.capability.migrations is not None
         ]
         self.quotas = Quotas(config.limits)
-        bookkeeping = Bookkeeping(self.quotas, AuditTrail())
+        departures = [loaded.capability.see_off for loaded in plugins.capabilities]
+        bookkeeping = Bookkeeping(self.quotas, AuditTrail(), departures)
         self.store = SqlStore(
             config.store.url,
             settings=config.store,

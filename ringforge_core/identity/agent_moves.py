@@ -14,7 +14,7 @@ from ringforge_core.identity.agent_changes import find_agent, name_conflict, nam
 from ringforge_core.identity.agent_events import AgentArrived, AgentDeparted, agent_event
 from ringforge_core.identity.agent_rows import AgentInfo, is_agent, no_such_agent
 from ringforge_core.identity.tables import agents, fleets
-from ringforge_core.ports.store import Transaction
+from ringforge_core.ports.store import Departure, Transaction
 
 
 class AgentMove(msgspec.Struct, frozen=True):
@@ -49,6 +49,7 @@ def _move(tx: Transaction, command: AgentMove) -> MovedAgent | RingforgeError:
         return Conflict("The agent is in this fleet already.", reason="same_fleet", field="fleet_id")
     if agent.name is not None and name_is_taken(tx, tenant_id, command.fleet_id, agent.name):
         return name_conflict()
+    tx.depart([Departure(tenant_id=tenant_id, agent_id=agent.agent_id, at=at, stays_in=command.fleet_id)])
     moved = {"fleet_id": command.fleet_id, "moved_at": at, "updated_at": at}
     tx.execute(agents.update().where(is_agent(tenant_id, agent.agent_id)).values(moved))
     departed = AgentDeparted(agent_id=agent.agent_id, target_fleet_id=command.fleet_id)

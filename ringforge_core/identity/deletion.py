@@ -12,7 +12,7 @@ from ringforge_core.errors import RingforgeError
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_rows import is_agent, no_such_agent
 from ringforge_core.identity.tables import agent_sessions, agents, deleted_agents
-from ringforge_core.ports.store import Transaction
+from ringforge_core.ports.store import Departure, Transaction
 
 
 class AgentDeletion(msgspec.Struct, frozen=True):
@@ -61,6 +61,8 @@ def _delete_ghosts(tx: Transaction, command: Cleanup) -> int:
 
 
 def _remove(tx: Transaction, command: AgentDeletion | Cleanup, condition: sa.ColumnElement[bool]) -> list[str]:
+    going = tx.execute(sa.select(agents.c.agent_id).where(condition).order_by(agents.c.agent_id)).scalars().all()
+    tx.depart([Departure(tenant_id=command.tenant_id, agent_id=agent_id, at=command.at) for agent_id in going])
     deleted = list(tx.execute(agents.delete().where(condition).returning(agents.c.agent_id)).scalars())
     notes = [
         {"tenant_id": command.tenant_id, "agent_id": agent_id, "deleted_at": command.at} for agent_id in sorted(deleted)

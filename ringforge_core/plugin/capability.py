@@ -27,7 +27,7 @@ from ringforge_core.plugin.messages import Push, Reply, Request
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import Event, EventBus, Replay, ReplayFilter, Topic, TopicKind
-from ringforge_core.ports.store import Charge, Once, Store
+from ringforge_core.ports.store import Charge, Departure, Once, Store, Transaction
 
 if TYPE_CHECKING:  # Litestar takes a while to import, and who has no routes needs none of it
     from litestar.types import ControllerRouterHandler
@@ -221,6 +221,11 @@ class Capability(Generic[Settings]):
     def greeting(self, url: str) -> str | None:
         """What the operator reads in their terminal once the hub serves at `url`: never logged, so it may hold a secret."""
         return None
+
+    @staticmethod
+    def see_off(tx: Transaction, departures: Sequence[Departure]) -> None:
+        """See to what agents leave behind in tables of this capability, in the transaction that deletes or moves them and
+        before it does. The command line works without it, so it must not be the only way."""
 
     async def on_join(self, member: Member, fields: Any) -> None:
         """A channel joined: called in the order of the TOML after the join reply; `fields` is a `join_type`."""

@@ -58,6 +58,15 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, Any] = {}
 
 
+class Departure(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent goes: it is deleted, or moved to the fleet that it `stays_in`."""
+
+    tenant_id: str
+    agent_id: str
+    at: datetime
+    stays_in: str | None = None
+
+
 class FleetPosition(msgspec.Struct, frozen=True):
     """How far a fleet's log goes: `seq` is the newest number, from `oldest_seq` on nothing has been trimmed."""
 
@@ -80,6 +89,9 @@ class Transaction(Protocol):
 
     def audit(self, entry: AuditEntry) -> None:
         """Commit the entry with the change."""
+
+    def depart(self, departures: Sequence[Departure]) -> None:
+        """Let the capabilities see to what these agents leave behind; before they are deleted or moved."""
 
 
 Write = Callable[[Transaction, Sequence[Command]], Sequence[Result | RingforgeError]]

@@ -1,15 +1,15 @@
-"""What a commit does beside the changes: charge them to quotas, and enter them in the audit log.
+"""What a commit does beside the changes: charge them to quotas, enter them in the audit log, see agents off.
 
-The rules of both are not the store's; whoever knows them is handed in when the store is made.
+The rules of these are not the store's; whoever knows them is handed in when the store is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from ringforge_core.errors import LimitReached
-from ringforge_core.ports.store import AuditEntry, Charge, Transaction
+from ringforge_core.ports.store import AuditEntry, Charge, Departure, Transaction
 from ringforge_core.store.work import Work
 
 
@@ -35,12 +35,19 @@ class AuditTrail(Protocol):
         """Write the entries, in this order."""
 
 
+SeeOff = Callable[[Transaction, Sequence[Departure]], None]
+"""Sees to what agents leave behind that are deleted or moved."""
+
+
 class Bookkeeping:
     """A store without quotas refuses nothing, one without an audit trail enters nothing."""
 
-    def __init__(self, quotas: Quotas | None = None, audit: AuditTrail | None = None) -> None:
+    def __init__(
+        self, quotas: Quotas | None = None, audit: AuditTrail | None = None, departures: Sequence[SeeOff] = ()
+    ) -> None:
         self.quotas = quotas
         self.audit = audit
+        self.departures = departures
         self.outbox: str | None = None
         """The name of this hub when its events must be handed to a bus outside of the store."""
 

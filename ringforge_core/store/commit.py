@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ringforge_core.errors import LimitReached, PluginError, RingforgeError, Unavailable
 from ringforge_core.ports.event_bus import Event
-from ringforge_core.ports.store import AuditEntry, Charge, Rows
+from ringforge_core.ports.store import AuditEntry, Charge, Departure, Rows
 from ringforge_core.store.bookkeeping import Account, Bookkeeping, admit, give_back
 from ringforge_core.store.failures import is_outage, translated
 from ringforge_core.store.log import record
@@ -52,6 +52,10 @@ class SqlTransaction:
 
     def audit(self, entry: AuditEntry) -> None:
         self.entries.append(entry)
+
+    def depart(self, departures: Sequence[Departure]) -> None:
+        for see_off in self._bookkeeping.departures if departures else ():
+            see_off(self, departures)
 
     def open_account(self) -> Account | None:
         if self.account is None and self._bookkeeping.quotas is not None:

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.mesh.groups.changes import GroupChanges
-from ringforge_core.mesh.groups.departure import Departure, leave_all_groups
+from ringforge_core.mesh.groups.departure import leave_all_groups
 from ringforge_core.mesh.groups.membership import put_in
 from ringforge_core.mesh.groups.tables import IS_OPEN_TO_ALL, group_departures, groups
-from ringforge_core.ports.store import Transaction
+from ringforge_core.ports.store import Departure, Transaction
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from ringforge_core.mesh.groups import announcements, conversation, membership
 from ringforge_core.mesh.groups.arrival import Arrival, welcome_agents
 from ringforge_core.mesh.groups.conversation import Post, letter_of, post_messages, read_addressed
 from ringforge_core.mesh.groups.creation import Creation, create_groups
+from ringforge_core.mesh.groups.departure import leave_all_groups
 from ringforge_core.mesh.groups.messages import (
     CreateGroup,
     DissolvedGroup,
@@ -48,6 +49,7 @@ from ringforge_core.mesh.groups.sweeper import GroupSweeper
 from ringforge_core.mesh.inbox import InboxCapability, inbox_of
 from ringforge_core.plugin import AgentSession, Call, Capability, Hub, Member, event
 from ringforge_core.ports.event_bus import Event, TopicKind
+from ringforge_core.ports.store import Departure, Transaction
 
 
 class GroupsCapability(Capability[GroupsSettings]):
@@ -76,6 +78,10 @@ class GroupsCapability(Capability[GroupsSettings]):
     def recipients(self, event: Event) -> Iterable[str] | None:
         """Of messages nobody: the inbox pushes them, and keeps them until they are delivered."""
         return () if event.topic == conversation.TOPIC else super().recipients(event)
+
+    @staticmethod
+    def see_off(tx: Transaction, departures: Sequence[Departure]) -> None:
+        leave_all_groups(tx, departures)
 
     async def on_join(self, member: Member, fields: Any) -> None:
         agent = member.agent

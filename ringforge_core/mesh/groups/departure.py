@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
-import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.mesh.groups.changes import GroupChanges
 from ringforge_core.mesh.groups.membership import take_out
 from ringforge_core.mesh.groups.tables import group_members, groups
-from ringforge_core.ports.store import Transaction
-
-
-class Departure(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent leaves the groups of every fleet but the one that it `stays_in`."""
-
-    tenant_id: str
-    agent_id: str
-    at: datetime
-    stays_in: str | None = None
+from ringforge_core.ports.store import Departure, Transaction
 
 
 def leave_all_groups(tx: Transaction, departures: Sequence[Departure]) -> None:
-    """Take the agents out of their active groups; for the transaction that moves or deletes them, before it does.
+    """Take the agents out of their active groups, but for those of the fleet that they stay in.
 
-    The fleet hears of it, and what they owned is handed over or dissolved. Who moves an agent without this loses
-    nothing: an agent is a member only of groups of its own fleet, and the rest follows when it joins or by the sweeper.
+    The fleet hears of it in the commit that moves or deletes them, and what they owned is handed over or dissolved. Who
+    moves an agent without this loses nothing: an agent is a member only of groups of its own fleet, and the rest follows
+    when it joins or by the sweeper.
     """
     tenants = {departure.tenant_id for departure in departures}
     active = (

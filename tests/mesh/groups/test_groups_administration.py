@@ -10,10 +10,11 @@ from group_fleet import GroupFleet, enter
 
 from ringforge_core.errors import Conflict, InvalidPayload, LimitReached, NotFound, Refused
 from ringforge_core.identity.actor import Actor
-from ringforge_core.identity.agents import move_agent
+from ringforge_core.identity.agents import delete_agent, move_agent
 from ringforge_core.mesh.groups.administration import SquadAssignment, assign_agent, create_squad, remove_agent
 from ringforge_core.mesh.groups.squads import Squad, SquadOverview, read_squads, squads_of_agents
 from ringforge_core.mesh.groups.tables import groups
+from ringforge_core.ports.event_bus import ReplayFilter
 from ringforge_core.ports.store import Once
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -160,7 +161,7 @@ async def test_d80_an_agent_that_is_moved_to_another_fleet_leaves_its_groups_beh
         own = await mover.create("own")
     await move_agent(fleet.store, fleet.keys.tenant_id, mover.id, sister_fleet.keys.fleet_id, actor=KEY)
     assert await owner.roles(group_id) == {owner.id: "owner"}, "already before it is back"
-    assert {group["member_count"] for group in (await owner.ok("list"))["groups"]} == {0, 1}
+    assert {group["member_count"] for group in (await owner.ok("list"))["groups"]} == {1}
     await owner.say(group_id, "not for you")
     moved = await sister_fleet.join("mover")
     assert moved.id == mover.id
@@ -170,3 +171,26 @@ async def test_d80_an_agent_that_is_moved_to_another_fleet_leaves_its_groups_beh
     assert await moved.ok("my_groups") == {"groups": []}
     assert await moved.refused("message", group_id=group_id, message="hello?") == "not_found"
     assert moved.messages() == []
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["moved", "deleted"])
+async def test_d79_the_commit_that_takes_an_agent_away_tells_its_groups(
+    fleet: GroupFleet, sister_fleet: GroupFleet, moves: bool
+) -> None:
+    owner = await fleet.join("owner")
+    going = await fleet.join("going")
+    shared = await going.create("shared", invite=[owner.id])
+    alone = await going.create("alone")
+    tenant_id, fleet_id = fleet.keys.tenant_id, fleet.keys.fleet_id
+    before = (await fleet.store.position(tenant_id, fleet_id)).seq
+    if moves:
+        await move_agent(fleet.store, tenant_id, going.id, sister_fleet.keys.fleet_id, actor=KEY)
+    else:
+        await delete_agent(fleet.store, tenant_id, going.id, actor=KEY)
+    page = await fleet.store.events(tenant_id, fleet_id, ReplayFilter(limit=100))
+    told = {event.push for event in page.events if event.seq > before}
+    assert told - {"agent:departed"} == {"group:dissolved", "group:member_left", "group:role_changed"}
+    assert await owner.roles(shared) == {owner.id: "owner"}
+    for group_id in (shared, alone):
+        await owner.told("member_left", group_id=group_id, agent_id=going.id)
+    await owner.told("dissolved", group_id=alone)
