@@ -16,10 +16,9 @@ from urllib.parse import urlsplit
 
 import httpx
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP as SmtpProtocol
-from aiosmtpd.smtp import Envelope, Session
-
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from ringforge_accounts import Accounts
+
 from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.hub_process import free_port
 
@@ -35,7 +34,7 @@ class Mailbox:
         self._more = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    async def handle_DATA(self, server: SmtpProtocol, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 — aiosmtpd's name
         content = envelope.content
         assert isinstance(content, bytes)
         message = BytesParser(policy=default).parsebytes(content)

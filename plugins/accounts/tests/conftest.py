@@ -10,7 +10,6 @@ from argon2 import PasswordHasher
 sys.path.insert(0, str(Path(__file__).parent))
 
 from accounts_browser import People, running_people
-
 from ringforge_accounts import passwords
 
 
@@ -19,7 +18,7 @@ def cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Argon2 as it is takes a tenth of a second; only tests marked `real_hashes` wait for it."""
     if "real_hashes" not in request.keywords:
         monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-        passwords._nobodys_hash.cache_clear()
+    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ async def test_a_session_ends_by_itself(tmp_path: Path) -> None:
         ada = await people.newcomer("ada@example.org")
         assert await ada.signed_in
         async with asyncio.timeout(10):
-            while await ada.signed_in:
+            while await ada.signed_in:  # noqa: ASYNC110 — nothing but the clock ends it
                 await asyncio.sleep(0.1)
 
 
@@ -159,7 +159,7 @@ async def test_what_is_at_rest_opens_nothing(people: People, tmp_path: Path) -> 
     ada = await people.newcomer("ada@example.org")
     await ada.submit("/auth/forgot", email="ada@example.org")
     token = (await people.mailbox.link("ada@example.org", 2)).partition("token=")[2]
-    at_rest = b"".join(path.read_bytes() for path in tmp_path.glob("hub.db*"))
+    at_rest = b"".join(path.read_bytes() for path in tmp_path.glob("hub.db*"))  # noqa: ASYNC240 — a test may block
     for secret in (PASSWORD, ada.session or "", token):
         assert secret.encode() not in at_rest
 

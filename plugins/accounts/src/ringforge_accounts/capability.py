@@ -26,7 +26,6 @@ from ringforge_accounts.pages.rendering import STYLE, style
 from ringforge_accounts.pages.sign_in import SignInPages
 from ringforge_accounts.pages.team import TeamPages
 from ringforge_accounts.passwords import Passwords
-from ringforge_accounts.people import is_nobody_here
 from ringforge_accounts.providers import Providers
 from ringforge_accounts.registration import Registration, link
 from ringforge_accounts.sealing import Sealer, key_of_this_node
@@ -72,8 +71,7 @@ class Accounts(Capability[AccountsSettings]):
     async def start(self) -> None:
         await self.mailer.start()
         await self._cleaning.start()
-        if await is_nobody_here(self.store):
-            self._owner_link = await self.registration.owner_link()
+        self._owner_link = await self.registration.owner_link()
 
     async def stop(self) -> None:
         await self._cleaning.stop()

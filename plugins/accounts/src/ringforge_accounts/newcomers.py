@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ringforge_accounts import one_time
 from ringforge_accounts.audit import deed
 from ringforge_accounts.invites import Invite, find_usable, use
+from ringforge_accounts.people import owner_of
 from ringforge_accounts.sessions import OpenSession, open_session
 from ringforge_accounts.tables import memberships, user_identities, users
 from ringforge_accounts.tokens import email_key
@@ -100,8 +101,8 @@ def not_invited() -> Forbidden:
 
 
 def _is_in_the_way(tx: Transaction, command: Newcomer) -> RingforgeError | None:
-    is_first = command.token is not None and command.token[0] == "first_owner"
-    if is_first and tx.execute(sa.select(users.c.id).limit(1)).first() is not None:
+    is_first_owner = command.token is not None and command.token[0] == "first_owner"
+    if is_first_owner and command.belongs_to and tx.execute(owner_of(command.belongs_to[0])).first() is not None:
         return one_time.used_up()
     same_email = sa.select(users.c.id).where(users.c.email_key == email_key(command.email))
     if tx.execute(same_email).first() is not None:

@@ -49,13 +49,20 @@ async def find_by_identity(store: Store, provider: str, subject: str) -> User | 
     return await _find(store, users.c.id == identity.scalar_subquery())
 
 
-async def is_nobody_here(store: Store) -> bool:
-    return await store.read(lambda connection: connection.execute(sa.select(users.c.id).limit(1)).first()) is None
+async def tenant_without_owner(store: Store) -> str | None:
+    """The operator's first tenant, as long as nobody owns it."""
+    of_operator = tenants.c.handle.is_not(None)
+    query = sa.select(tenants.c.id).where(of_operator).order_by(tenants.c.inserted_at, tenants.c.id).limit(1)
+    tenant_id = await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+    if tenant_id is None:
+        return None
+    owner = await store.read(lambda connection: connection.execute(owner_of(tenant_id)).scalar_one_or_none())
+    return str(tenant_id) if owner is None else None
 
 
-async def first_tenant(store: Store) -> str | None:
-    query = sa.select(tenants.c.id).order_by(tenants.c.inserted_at, tenants.c.id).limit(1)
-    return await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+def owner_of(tenant_id: str) -> sa.Select[tuple[str]]:
+    owned = sa.and_(memberships.c.tenant_id == tenant_id, memberships.c.role == "owner")
+    return sa.select(memberships.c.user_id).where(owned).limit(1)
 
 
 async def list_colleagues(store: Store, tenant_id: str) -> list[Colleague]:

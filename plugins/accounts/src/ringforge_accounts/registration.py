@@ -10,12 +10,14 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from ringforge_accounts import letters, one_time, tries
 from ringforge_accounts.invites import look_at
 from ringforge_accounts.mail import Mailer
 from ringforge_accounts.newcomers import Arrivals, Newcomer, not_invited
 from ringforge_accounts.passwords import Passwords
-from ringforge_accounts.people import find_by_email, first_tenant
+from ringforge_accounts.people import find_by_email, tenant_without_owner
 from ringforge_accounts.sessions import OpenSession, Visitor
 from ringforge_accounts.settings import AccountsSettings
 from ringforge_accounts.sign_in import INVITES_PER_ADDRESS
@@ -29,6 +31,15 @@ REGISTRATIONS_PER_ADDRESS = 30
 """In an hour."""
 
 
+class Pending(msgspec.Struct, frozen=True):
+    """Somebody who registered and did not confirm yet; `invite` is the digest of their invitation, in hex."""
+
+    email: str
+    name: str
+    password_hash: str
+    invite: str
+
+
 class Registration:
     def __init__(
         self, store: Store, settings: AccountsSettings, passwords: Passwords, arrivals: Arrivals, mailer: Mailer
@@ -39,34 +50,44 @@ class Registration:
         self._arrivals = arrivals
         self._mailer = mailer
 
-    async def begin(self, *, name: str, email: str, password: str, invite: str, base_url: str, address: str | None) -> None:
-        """Send the link, or to who has an account already a hint. Raises for what the form has wrong, never for that."""
+    async def check(self, *, name: str, email: str, password: str, invite: str, address: str | None) -> Pending:
+        """What `deliver` needs. Raises for what the form has wrong, and not for an e-mail that has an account."""
         await self._count(address)
         await self.check_invite(invite, address)
         check_email(email)
         await self._passwords.check_strength(password, email, name)
         hashed = await self._passwords.hash(password)
-        if await find_by_email(self._store, email) is not None:
-            mail = letters.already_registered(email, f"{base_url}/auth/login", f"{base_url}/auth/forgot")
+        return Pending(email.strip(), name, hashed, code_digest(invite).hex() if invite else "")
+
+    async def deliver(self, pending: Pending, base_url: str) -> None:
+        """Send the link, or to who has an account already a hint; after the answer, whose time then tells neither."""
+        if await find_by_email(self._store, pending.email) is not None:
+            mail = letters.already_registered(pending.email, f"{base_url}/auth/login", f"{base_url}/auth/forgot")
         else:
-            data = {"email": email, "name": name, "hash": hashed, "invite": invite and code_digest(invite).hex()}
-            token = await one_time.issue(self._store, "register", **data)
-            mail = letters.confirm_registration(email, link(base_url, "/auth/verify", token))
+            token = await one_time.issue(self._store, "register", **msgspec.structs.asdict(pending))
+            mail = letters.confirm_registration(pending.email, link(base_url, "/auth/verify", token))
         await self.send(mail)
+
+    async def deliver_reset(self, email: str, base_url: str) -> None:
+        """Send a link for a new password, to who has an account; after the answer as well."""
+        user = await find_by_email(self._store, email) if is_email(email) else None
+        if user is not None:
+            token = await one_time.issue(self._store, "reset_password", user_id=user.id)
+            await self.send(letters.reset_password(user.email, link(base_url, "/auth/reset", token)))
 
     async def finish(self, token: str, password: str, *, visitor: Visitor, cookie: str | None) -> str:
         """The link was opened and the password given again: make the account; returns the session's cookie."""
         ticket = await one_time.look_up(self._store, "register", token)
         bound = tries.Bound("account", token, self._settings.tries_per_account)
         await tries.count_try(self._store, bound)
-        if not await self._passwords.matches(password, ticket.data["hash"]):
+        if not await self._passwords.matches(password, ticket.data["password_hash"]):
             raise Unauthenticated(
                 "This is not the password that you chose.", reason="wrong_credentials", fix="Or register anew.",
                 field="password",
             )  # fmt: skip
         invite = bytes.fromhex(ticket.data["invite"]) if ticket.data["invite"] else None
         return await self._welcome(
-            email=ticket.data["email"], name=ticket.data["name"], password_hash=ticket.data["hash"], invite=invite,
+            email=ticket.data["email"], name=ticket.data["name"], password_hash=ticket.data["password_hash"], invite=invite,
             token=("register", digest(token)), method="registration", visitor=visitor, cookie=cookie,
         )  # fmt: skip
 
@@ -110,8 +131,8 @@ class Registration:
         )  # fmt: skip
 
     async def owner_link(self) -> str | None:
-        """The token for the operator while the hub has no people; None without a tenant."""
-        tenant_id = await first_tenant(self._store)
+        """The token for the operator while nobody owns the hub's first tenant, else None."""
+        tenant_id = await tenant_without_owner(self._store)
         return tenant_id and await one_time.issue(self._store, "first_owner", tenant_id=tenant_id)
 
     async def check_invite(self, code: str, address: str | None) -> None:

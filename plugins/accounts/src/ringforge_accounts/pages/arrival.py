@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Controller, get, post
+from litestar.background_tasks import BackgroundTask
 
 from ringforge_accounts.invites import look_at
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
@@ -49,13 +50,14 @@ class ArrivalPages(Controller):
         """The same answer whether or not the e-mail has an account: only its owner is told which."""
         form = await desk.form(RegisterForm)
         try:
-            await desk.accounts.registration.begin(
-                name=form.name, email=form.email, password=form.password, invite=form.invite.strip(),
-                base_url=desk.base_url, address=desk.address,
-            )  # fmt: skip
+            pending = await desk.accounts.registration.check(
+                name=form.name, email=form.email, password=form.password, invite=form.invite.strip(), address=desk.address
+            )
         except Refused as error:
             return await _register_page(desk, form, error)
-        return desk.page("sent.html", title="Check your mail", email=form.email)
+        page = desk.page("sent.html", title="Check your mail", email=form.email)
+        page.background = BackgroundTask(desk.accounts.registration.deliver, pending, desk.base_url)
+        return page
 
     @get("/waitlist")
     async def show_waitlist(self, desk: AtDesk) -> Page:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Controller, get, post
+from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
 from ringforge_accounts.invites import look_at
@@ -35,7 +36,9 @@ class ProviderPages(Controller):
             await desk.accounts.sign_in.count_mail(desk.address)
             invite = await _invite(desk, form.invite)
             if chosen.by_mail:
-                return await _by_mail(desk, adapter, form, invite)
+                page = desk.page("sent.html", title="Check your mail", email=form.email)
+                page.background = BackgroundTask(_by_mail, desk, adapter, form, invite)
+                return page
             begun = await desk.accounts.providers.begin(
                 adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
                 invite=invite,
@@ -92,8 +95,8 @@ async def _invite(desk: Desk, code: str) -> bytes | None:
     return code_digest(code) if await look_at(desk.accounts.store, code) is not None else None
 
 
-async def _by_mail(desk: Desk, adapter: str, form: BeginForm, invite: bytes | None) -> Page:
-    """Only who has an account, or may make one, is sent a mail; the page says the same to all."""
+async def _by_mail(desk: Desk, adapter: str, form: BeginForm, invite: bytes | None) -> None:
+    """Only who has an account, or may make one, is sent a mail; the page said the same to all."""
     providers, store = desk.accounts.providers, desk.accounts.store
     may_register = invite is not None or desk.accounts.settings.registration == "self_serve"
     if is_email(form.email) and (may_register or await find_by_email(store, form.email) is not None):
@@ -103,4 +106,3 @@ async def _by_mail(desk: Desk, adapter: str, form: BeginForm, invite: bytes | No
         )  # fmt: skip
         if begun.mail is not None:
             await desk.accounts.registration.send(begun.mail)
-    return desk.page("sent.html", title="Check your mail", email=form.email)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Controller, get, post
+from litestar.background_tasks import BackgroundTask
 
 from ringforge_accounts import letters, one_time
 from ringforge_accounts.credentials import set_password
 from ringforge_accounts.pages.desk import TICKET_COOKIE, AtDesk, Page
-from ringforge_accounts.people import find_by_email, find_by_id
-from ringforge_accounts.registration import link
+from ringforge_accounts.people import find_by_id
 from ringforge_accounts.sign_in import Entered
-from ringforge_accounts.tokens import digest, is_email
+from ringforge_accounts.tokens import digest
 from ringforge_core.errors import Refused
 
 
@@ -83,12 +83,9 @@ class SignInPages(Controller):
             await desk.accounts.sign_in.count_mail(desk.address)
         except Refused as error:
             return desk.refused("forgot.html", error, email=form.email)
-        user = await find_by_email(desk.accounts.store, form.email) if is_email(form.email) else None
-        if user is not None:
-            token = await one_time.issue(desk.accounts.store, "reset_password", user_id=user.id)
-            mail = letters.reset_password(user.email, link(desk.base_url, "/auth/reset", token))
-            await desk.accounts.registration.send(mail)
-        return desk.page("sent.html", title="Check your mail", email=form.email)
+        page = desk.page("sent.html", title="Check your mail", email=form.email)
+        page.background = BackgroundTask(desk.accounts.registration.deliver_reset, form.email, desk.base_url)
+        return page
 
     @get("/reset")
     async def ask_password(self, desk: AtDesk) -> Page:
