@@ -12,9 +12,10 @@ from typing import NoReturn
 
 import rich_click as click
 
-from ringforge_core.cli.configuration import config_option
-from ringforge_core.cli.lazy import LazyGroup
+from ringforge_core.cli.configuration import Configured, config_option
+from ringforge_core.cli.lazy import PluginGroup
 from ringforge_core.errors import ConfigError, PluginError, RingforgeError
+from ringforge_core.plugin.commands import COMMANDS as COMMANDS_OF_PLUGINS
 
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -48,7 +49,11 @@ RINGFORGE_DEBUG=1 shows the traceback of an error.
 
 
 @click.group(
-    cls=LazyGroup, commands_by_name=COMMANDS, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=PluginGroup,
+    commands_by_name=COMMANDS,
+    commands_of=COMMANDS_OF_PLUGINS,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "obj": Configured()},
 )
 @click.rich_config({"theme": "default-slim"})
 @config_option

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import rich_click as click
 from click import get_current_context
 
-from ringforge_core.config import Config, Override, load_config
+from ringforge_core.config import Config, Override, load_config, load_plugins
+from ringforge_core.errors import ConfigError
+from ringforge_core.plugin.manager import PluginManager
 
 _FILE = "ringforge_core.cli.configuration.file"
 
@@ -28,3 +31,17 @@ config_option = click.option(
 def configuration(overrides: Iterable[Override] = ()) -> Config:
     """The configuration in effect for the running command; raises `ConfigError`."""
     return load_config(get_current_context().meta.get(_FILE), os.environ, overrides)
+
+
+class Configured:
+    """What commands of plugins may know of the configuration: see `ringforge_core.plugin.commands`."""
+
+    def adapter_settings(self, port: str, name: str) -> Any:
+        in_use = load_plugins(configuration(), PluginManager(), os.environ).adapters[port]
+        for loaded in in_use:
+            if loaded.name == name:
+                return loaded.settings
+        raise ConfigError(
+            f"the hub does not use {port}.{name} but {', '.join(loaded.name for loaded in in_use) or 'none'}",
+            fix=f'Write use = "{name}" under [{port}], or name the right file with --config.',
+        )

@@ -1,4 +1,4 @@
-"""Commands whose examples are shown as written, and a group that imports a command when it is asked for."""
+"""Commands whose examples are shown as written, and groups that import a command when it is asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 import rich_click as click
@@ -43,6 +44,23 @@ class LazyGroup(click.RichGroup):
 
     def format_epilog(self, ctx: click.Context, formatter: Any) -> None:
         _write_as_it_is(self.epilog, formatter)
+
+
+class PluginGroup(LazyGroup):
+    """Has the commands of installed plugins, too: the entry points of `commands_of`. Its own come first."""
+
+    def __init__(self, *args: Any, commands_of: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._commands_of = commands_of
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(dict.fromkeys([*super().list_commands(ctx), *sorted(entry_points(group=self._commands_of).names)]))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            return command
+        return next((load(found.value) for found in entry_points(group=self._commands_of, name=cmd_name)), None)
 
 
 def load(reference: str) -> Any:
