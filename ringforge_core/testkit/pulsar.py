@@ -5,6 +5,9 @@
 
 The own one is Pulsar standalone from Maven artifacts (broker, bookie and metadata in one process), in a folder that goes
 with it. Its first start downloads about 240 MB. The variable holds both addresses: `pulsar://host:port,http://host:port`.
+
+`own_pulsar_server(python_instance=…)` also has a functions worker, which runs that program for each Python function.
+Pulsar's own instance program is not among the Maven artifacts.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -72,6 +76,30 @@ dbStorage_writeCacheMaxSizeMb=16
 dbStorage_readAheadCacheMaxSizeMb=16
 dbStorage_rocksDB_blockCacheSize=8388608
 """
+_WORKER_CONFIGURATION = """
+workerId: standalone
+workerHostname: 127.0.0.1
+numFunctionPackageReplicas: 1
+pulsarFunctionsNamespace: public/functions
+pulsarFunctionsCluster: standalone
+functionMetadataTopicName: metadata
+clusterCoordinationTopicName: coordinate
+functionAssignmentTopicName: assignments
+schedulerClassName: org.apache.pulsar.functions.worker.scheduler.RoundRobinScheduler
+failureCheckFreqMs: 1000
+rescheduleTimeoutMs: 1000
+instanceLivenessCheckFreqMs: 1000
+downloadDirectory: {folder}/functions/download
+functionsDirectory: {folder}/functions/built-in
+connectorsDirectory: {folder}/functions/connectors
+narExtractionDirectory: {folder}/functions/extracted
+functionRuntimeFactoryClassName: org.apache.pulsar.functions.runtime.process.ProcessRuntimeFactory
+functionRuntimeFactoryConfigs:
+  pythonInstanceLocation: {python_instance}
+  javaInstanceJarLocation: {python_instance}
+  logDirectory: {folder}/functions/logs
+  extraFunctionDependenciesDir: {folder}/functions/dependencies
+"""
 
 
 class PulsarServer:
@@ -85,10 +113,11 @@ class PulsarServer:
 class OwnPulsarServer(PulsarServer):
     """A standalone Pulsar on free ports of the loopback; a test may stop it and start it again on the same data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python_instance: Path | None = None) -> None:
         self._broker_port, self._web_port, self._bookie_port = _free_ports(3)
         super().__init__(f"pulsar://127.0.0.1:{self._broker_port}", f"http://127.0.0.1:{self._web_port}")
         self._folder = folder
+        self._python_instance = python_instance
         self._log = folder / "pulsar.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -116,14 +145,24 @@ class OwnPulsarServer(PulsarServer):
             "--bookkeeper-port", str(self._bookie_port),
             "--advertised-address", "127.0.0.1",
             "--no-stream-storage",
-            "--no-functions-worker",
+            *self._worker_arguments(),
         )  # fmt: skip
         command = java_command(class_path_now(POM), _MAIN_CLASS, *arguments, options=_JAVA_OPTIONS)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 — our own arguments
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder
-            )
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, env=_environment(),
+                start_new_session=True,
+            )  # fmt: skip
         self._wait_until_ready(self._process)
+
+    def _worker_arguments(self) -> list[str]:
+        if self._python_instance is None:
+            return ["--no-functions-worker"]
+        configuration = self._folder / "functions_worker.yml"
+        configuration.write_text(_WORKER_CONFIGURATION.format(folder=self._folder, python_instance=self._python_instance))
+        for name in ("download", "built-in", "connectors", "extracted", "logs", "dependencies"):
+            (self._folder / "functions" / name).mkdir(parents=True, exist_ok=True)
+        return ["--functions-worker-conf", str(configuration)]
 
     def stop_now(self, *, kill: bool = False) -> None:
         """As `stop`, for a fixture that waits; `kill` ends it at once, as a power failure does."""
@@ -136,6 +175,8 @@ class OwnPulsarServer(PulsarServer):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # functions that its worker left running
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -159,16 +200,21 @@ def pulsar_server() -> Iterator[PulsarServer]:
 
 
 @contextmanager
-def own_pulsar_server() -> Iterator[OwnPulsarServer]:
+def own_pulsar_server(python_instance: Path | None = None) -> Iterator[OwnPulsarServer]:
     """One that a test may stop; skips as `pulsar_server` does."""
     skip_without_java()
     with tempfile.TemporaryDirectory(prefix="ringforge-pulsar-", ignore_cleanup_errors=True) as folder:
-        server = OwnPulsarServer(Path(folder))
+        server = OwnPulsarServer(Path(folder), python_instance)
         try:
             server.start_now()
             yield server
         finally:
             server.stop_now(kill=True)
+
+
+def _environment() -> dict[str, str]:
+    """In which `python3`, the program that runs functions, is the one that runs the tests."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
 def _answers(url: str) -> bool:

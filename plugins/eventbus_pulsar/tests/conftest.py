@@ -23,26 +23,29 @@ def pulsar() -> Iterator[PulsarServer]:
         yield server
 
 
-@asynccontextmanager
-async def running_bus(server: PulsarServer, folder: Path, **settings: Any) -> AsyncIterator[PulsarEventBus]:
-    """A started bus in a namespace of its own, unless `settings` name one."""
-    chosen = {"namespace": f"test-{uuid4()}", **settings}
-    bus = PulsarEventBus(
-        PulsarEventBusSettings(service_url=server.service_url, admin_url=server.admin_url, **chosen),
-        AdapterContext(data_directory=folder, store=None, node="test"),
-    )
-    await bus.start()
-    try:
-        yield bus
-    finally:
-        await bus.stop()
+@pytest.fixture
+def running_on(tmp_path: Path) -> Running:
+    """A started bus on that server with these settings, as a context manager; in a namespace of its own unless named."""
+
+    @asynccontextmanager
+    async def running_on(server: PulsarServer, **settings: Any) -> AsyncIterator[PulsarEventBus]:
+        urls = {"service_url": server.service_url, "admin_url": server.admin_url}
+        chosen = PulsarEventBusSettings(**{**urls, "namespace": f"test-{uuid4()}", **settings})
+        bus = PulsarEventBus(chosen, AdapterContext(data_directory=tmp_path, store=None, node="test"))
+        await bus.start()
+        try:
+            yield bus
+        finally:
+            await bus.stop()
+
+    return running_on
 
 
 @pytest.fixture
-def running(pulsar: PulsarServer, tmp_path: Path) -> Running:
-    """A started bus with these settings, as a context manager."""
+def running(pulsar: PulsarServer, running_on: Running) -> Running:
+    """The same on the session's server."""
 
     def running(**settings: Any) -> AbstractAsyncContextManager[PulsarEventBus]:
-        return running_bus(pulsar, tmp_path, **settings)
+        return running_on(pulsar, **settings)
 
     return running

@@ -19,6 +19,7 @@ so what has one key keeps its order. Doubles, which at-least-once publishing mak
     history.py      replay, page by page
     past.py         the partitions of a topic merged into one stream
     credentials.py  who the hub is to the administration
+    functions/      Pulsar Functions: activity rollups and an alert filter, and the command that deploys them
 """
 
 from ringforge_core.plugin import Adapter, hookimpl

@@ -16,11 +16,11 @@ _CONNECTIONS = 16
 
 
 class Admin:
-    """Paths are those below `/admin/v2`, `namespaces/ringforge/default`."""
+    """Paths are those below `/admin/v2`, such as `namespaces/ringforge/default`; those of functions begin with `v3/`."""
 
     def __init__(self, settings: PulsarEventBusSettings) -> None:
         self._http = httpx.AsyncClient(
-            base_url=f"{settings.admin_url.rstrip('/')}/admin/v2/",
+            base_url=f"{settings.admin_url.rstrip('/')}/admin/",
             auth=authentication(settings),
             verify=tls(settings),
             timeout=settings.request_seconds,
@@ -50,7 +50,8 @@ class Admin:
     async def request(self, method: str, path: str, *, but: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         """The answer when it is good, or its status is one of `but`; else `Unavailable`."""
         try:
-            answer = await self._http.request(method, path, **options)
+            versioned = path if path.startswith("v3/") else f"v2/{path}"
+            answer = await self._http.request(method, versioned, **options)
         except httpx.HTTPError as error:
             raise Unavailable(f"Pulsar's administration does not answer: {type(error).__name__}: {error}") from error
         if answer.is_error and answer.status_code not in but:
