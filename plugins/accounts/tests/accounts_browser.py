@@ -128,6 +128,13 @@ def hidden_fields(page: httpx.Response, action: str) -> dict[str, str]:
     raise AssertionError(f"{page.url} has no form for {action}: {page.status_code}")
 
 
+async def post_from(browser: Browser, page: str, path: str, **fields: Any) -> httpx.Response:
+    """Send what the page does not offer, with its token: other ids, other fields, another form."""
+    token = re.search(r'name="_csrf" value="([^"]+)"', (await browser.open(page)).text)
+    assert token is not None
+    return await browser.post(path, _csrf=token[1], **fields)
+
+
 def problem(answer: httpx.Response) -> str:
     """The words of the notice about what is wrong."""
     found = re.search(r'role="alert"><p>(.*?)</p>', answer.text, re.DOTALL)

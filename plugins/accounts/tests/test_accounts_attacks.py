@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from accounts_browser import PASSWORD, Browser, People, hidden_fields, problem, running_people
+from accounts_browser import PASSWORD, People, hidden_fields, post_from, problem, running_people
 
 EMAIL = "ada@example.org"
 
@@ -114,7 +114,7 @@ async def test_open_redirect_nobody_is_led_elsewhere_by_a_sign_in(people: People
     answer = await ada.submit("/auth/login", page=page, email=EMAIL, password=PASSWORD)
     assert answer.headers["location"] == "/account"
     assert (await ada.open(page)).url.path == "/account"  # who is signed in is led on at once
-    answer = await submit_with(ada, "/account", "/account/switch", tenant_id=await own_tenant(people), next=target)
+    answer = await post_from(ada, "/account", "/account/switch", tenant_id=await own_tenant(people), next=target)
     assert answer.headers["location"] == "/account"
 
 
@@ -341,13 +341,6 @@ async def own_tenant(people: People) -> str:
     return str(tenant_id)
 
 
-async def submit_with(browser: Browser, page: str, path: str, **fields: str) -> httpx.Response:
-    """Send a form of the page with other ids than it holds; the page may not offer this form at all."""
-    opened = await browser.open(page)
-    token = hidden_fields(opened, "/auth/logout")["_csrf"]
-    return await browser.post(path, _csrf=token, **fields)
-
-
 async def test_another_tenants_ids_open_nothing_on_any_form(people: People) -> None:
     ada, bob = await people.newcomer("ada@example.org"), await people.newcomer("bob@example.org")
     await people.invitation(bob)
@@ -363,7 +356,7 @@ async def test_another_tenants_ids_open_nothing_on_any_form(people: People) -> N
         ("/account", "/account/switch", {"tenant_id": tenant_id}, 404),
         ("/account", "/account/sessions/end", {"session_id": session_id}, 404),
     ):
-        answer = await submit_with(ada, page, path, **fields)
+        answer = await post_from(ada, page, path, **fields)
         assert (path, answer.status_code) == (path, status)
     assert "bob@example.org" not in (await ada.open("/team")).text
     assert await bob.signed_in
