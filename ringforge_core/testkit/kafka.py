@@ -98,12 +98,13 @@ class OwnKafkaBroker(KafkaBroker):
         """Returns when it is gone. A second call does nothing."""
         await asyncio.to_thread(self.stop_now)
 
-    def format(self) -> None:
-        """Prepare the empty log; once, before the first start."""
+    def format(self, *users: str) -> None:
+        """Prepare the empty log, once, before the first start; `users` as `SCRAM-SHA-512=[name=hub,password=…]`."""
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = ("format", "-t", cluster, "-c", str(self._configuration))
+        logins = [word for user in users for word in ("--add-scram", user)]
         run = subprocess.run(  # noqa: S603 — our own arguments
-            java_command(self._jars, "kafka.tools.StorageTool", *command, options=_OPTIONS), timeout=START_SECONDS,
+            java_command(self._jars, "kafka.tools.StorageTool", *command, *logins, options=_OPTIONS), timeout=START_SECONDS,
             check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         if run.returncode != 0:
@@ -160,13 +161,15 @@ def kafka_broker() -> Iterator[KafkaBroker]:
 
 
 @contextmanager
-def own_kafka_broker(*, properties: str = "", more_listeners: str = "") -> Iterator[OwnKafkaBroker]:
+def own_kafka_broker(
+    *, properties: str = "", more_listeners: str = "", users: tuple[str, ...] = ()
+) -> Iterator[OwnKafkaBroker]:
     """Raises `MavenError` when its jars cannot be had."""
     jars = class_path_now(POM)
     directory = Path(tempfile.mkdtemp(prefix="ringforge-kafka-"))
     broker = OwnKafkaBroker(directory, jars, properties=properties, more_listeners=more_listeners)
     try:
-        broker.format()
+        broker.format(*users)
         broker.start_now()
         yield broker
     finally:

@@ -5,43 +5,22 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 
-from hypothesis import strategies as some
-
 from ringforge_core.ports.event_bus import FLEET, Audience, Event, ReplayFilter
 from ringforge_core.testkit.store_changes import START, an_event
 
-_AGENTS, _KINDS, _TAGS = ("ag_1", "ag_2", "ag_3"), ("info", "warning", "set"), ("a", "b", "c", "d")
-
-
-def _several(values: tuple[str, ...]) -> some.SearchStrategy[tuple[str, ...]]:
-    return some.lists(some.sampled_from(values), max_size=2, unique=True).map(tuple)
-
-
-_minutes = some.none() | some.integers(0, 60).map(lambda minute: START + timedelta(minutes=minute))
-queries = some.builds(
-    ReplayFilter,
-    viewer=some.sampled_from([None, *_AGENTS]),
-    since=_minutes,
-    until=_minutes,
-    kinds=_several(_KINDS),
-    tags=_several(_TAGS),
-    agents=_several(_AGENTS),
-    after_seq=some.integers(0, 160),
-    limit=some.sampled_from([1, 2, 5, 20, 100, 1_000]),
-    newest=some.booleans(),
-)
+AGENTS, KINDS, TAGS = ("ag_1", "ag_2", "ag_3"), ("info", "warning", "set"), ("a", "b", "c", "d")
 
 
 def any_event(chance: random.Random) -> Event:
     """An event of tenant-a's fleet-a with anything in it that a filter looks at."""
-    agents = None if chance.random() < 0.5 else tuple(chance.sample(_AGENTS, chance.randint(0, 2)))
+    agents = None if chance.random() < 0.5 else tuple(chance.sample(AGENTS, chance.randint(0, 2)))
     tags = None if chance.random() < 0.8 else ("a",)
     return an_event(
         topic=chance.choice(["activity", "memory"]),
         at=START + timedelta(minutes=chance.randint(0, 60)),
-        kind=chance.choice([None, *_KINDS]),
-        agent_id=chance.choice([None, *_AGENTS]),
-        tags=tuple(chance.sample(_TAGS, chance.randint(0, 3))),
+        kind=chance.choice([None, *KINDS]),
+        agent_id=chance.choice([None, *AGENTS]),
+        tags=tuple(chance.sample(TAGS, chance.randint(0, 3))),
         audience=Audience(agents, tags) if agents is not None or tags else FLEET,
     )
 
@@ -56,12 +35,12 @@ def any_query(chance: random.Random) -> ReplayFilter:
         return START + timedelta(minutes=chance.randint(0, 60)) if chance.random() < 0.3 else None
 
     return ReplayFilter(
-        viewer=chance.choice([None, *_AGENTS]),
+        viewer=chance.choice([None, *AGENTS]),
         since=minute(),
         until=minute(),
-        kinds=several(_KINDS),
-        tags=several(_TAGS),
-        agents=several(_AGENTS),
+        kinds=several(KINDS),
+        tags=several(TAGS),
+        agents=several(AGENTS),
         after_seq=chance.choice([0, chance.randint(0, 160)]),
         limit=chance.choice([1, 2, 5, 20, 100, 1_000]),
         newest=chance.random() < 0.3,

@@ -23,7 +23,8 @@ from hypothesis import strategies as some
 from ringforge_core.errors import Backpressure, Conflict, NotFound, RingforgeError, Unavailable
 from ringforge_core.ports.event_bus import Audience, Event, ReplayFilter
 from ringforge_core.ports.store import Store, Transaction
-from ringforge_core.testkit.replay_model import any_event, matches, queries
+from ringforge_core.testkit.replay_model import any_event, matches
+from ringforge_core.testkit.replay_queries import queries
 from ringforge_core.testkit.store_changes import (
     START,
     Broken,
