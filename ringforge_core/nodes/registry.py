@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 import structlog
 
+from ringforge_core.errors import Unavailable
 from ringforge_core.nodes.tables import nodes
 from ringforge_core.plugin.ids import now
 from ringforge_core.plugin.periodic import Periodic
@@ -94,7 +96,8 @@ class NodeRegistry(Periodic):
     async def stop(self) -> None:
         await super().stop()
         if self._number:
-            await self._store.apply(_leave, Leave(self._node, self._instance, self._number))
+            with suppress(Unavailable):  # then the others find out by themselves
+                await self._store.apply(_leave, Leave(self._node, self._instance, self._number))
             self._number = 0
 
     async def beat(self) -> None:
