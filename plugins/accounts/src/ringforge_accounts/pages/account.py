@@ -88,7 +88,7 @@ class AccountPages(Controller):
         except Refused as error:
             return desk.refused("enrol.html", error, enrolment=None, qr=None)
         cookie = await desk.accounts.sessions.rotate(person, address=desk.address)
-        return desk.with_session(desk.page("recovery_codes.html", codes=codes), cookie)
+        return desk.page("recovery_codes.html", new_cookie=cookie, codes=codes)
 
     @post("/second-factor/off")
     async def disable(self, desk: AtDesk, person: Person) -> Page:

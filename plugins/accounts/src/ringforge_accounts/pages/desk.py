@@ -66,15 +66,18 @@ class Desk:
         except msgspec.ValidationError as error:
             raise InvalidPayload("A field of this form is not right.", details=str(error)) from error
 
-    def page(self, template: str, *, status: int = 200, error: Refused | None = None, **data: Any) -> Page:
-        """A page; its forms carry the token of the session, or of the visit."""
+    def page(
+        self, template: str, *, status: int = 200, error: Refused | None = None, new_cookie: str | None = None, **data: Any
+    ) -> Page:
+        """A page; its forms carry the token of the session, or of the visit. `new_cookie`: the session's from now on."""
         person = self.person
-        token = person.csrf_token if person is not None else csrf_token(self.visit)
+        token = csrf_token(new_cookie or (self.cookie if person is not None else None) or self.visit)
         text = render(
             template, person=person, csrf=token, error=error, accounts=self.accounts, here=self.request.url.path, **data
         )
         cookies = [] if person is not None else [self._cookie(VISIT_COOKIE, self.visit, path="/")]
-        return Response(text, status_code=status, media_type=MediaType.HTML, cookies=cookies)
+        page = Response(text, status_code=status, media_type=MediaType.HTML, cookies=cookies)
+        return page if new_cookie is None else self.with_session(page, new_cookie)
 
     def refused(self, template: str, error: Refused, **data: Any) -> Page:
         """The form again, with what was wrong."""
