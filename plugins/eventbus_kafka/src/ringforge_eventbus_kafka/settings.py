@@ -19,18 +19,28 @@ class KafkaEventBusSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "PLAINTEXT"
     tls_ca_file: Annotated[
         Path | None,
-        Meta(description="Authorities that the brokers' certificates are checked against; the system's if unset."),
+        Meta(
+            description="Authorities that the brokers' certificates are checked against; the system's if unset.",
+            examples=["/etc/kafka/ca.pem"],
+        ),
     ] = None
     tls_certificate_file: Annotated[
-        Path | None, Meta(description="The hub's own certificate, where brokers ask for one.")
+        Path | None,
+        Meta(description="The hub's own certificate, where brokers ask for one.", examples=["/etc/kafka/hub.pem"]),
     ] = None
-    tls_key_file: Annotated[Path | None, Meta(description="The key of that certificate.")] = None
-    tls_key_password: Annotated[Secret | None, Meta(description="The password of that key.")] = None
+    tls_key_file: Annotated[
+        Path | None, Meta(description="The key of that certificate.", examples=["/etc/kafka/hub.key"])
+    ] = None
+    tls_key_password: Annotated[
+        Secret | None, Meta(description="The password of that key.", examples=["env:KAFKA_KEY_PASSWORD"])
+    ] = None
     sasl_mechanism: Annotated[
         Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Meta(description="How the login is sent.")
     ] = "SCRAM-SHA-512"
-    sasl_username: Annotated[str | None, Meta(description="The login's name.")] = None
-    sasl_password: Annotated[Secret | None, Meta(description="The login's password.")] = None
+    sasl_username: Annotated[str | None, Meta(description="The login's name.", examples=["ringforge"])] = None
+    sasl_password: Annotated[
+        Secret | None, Meta(description="The login's password.", examples=["file:/run/secrets/kafka_password"])
+    ] = None
     replication_factor: Annotated[
         int, Meta(ge=-1, description="Copies of each partition; -1 takes the broker's default.replication.factor.")
     ] = -1
