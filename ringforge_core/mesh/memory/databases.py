@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from ringforge_core.mesh.memory.stored import COLUMNS, StoredEntry, stored_entry
 from ringforge_core.mesh.memory.tables import memory_entries, memory_history
+from ringforge_core.mesh.memory.words import GRAM, grams_of
 from ringforge_core.ports.store import Transaction
 
 EntryKey = tuple[str, str, str]
@@ -38,7 +39,7 @@ class MemoryDatabase(ABC):
     """Its statements, and what they take: `find_many` and `find_readings` take `wanted`, the JSON text of `EntryKey`s;
     `upsert` takes rows of `StoredEntry`, `keep_former` rows of `memory_history`.
 
-    `index` takes rows of `index_row` and puts the entry's words into the index in place of those that it had; `forget`
+    `index` takes rows of `row` and puts the entry's words into the index in place of those that it had; `forget`
     takes rows of `key_row` and takes them out.
     """
 
@@ -49,6 +50,7 @@ class MemoryDatabase(ABC):
     index: sa.Insert
     forget: sa.Delete
     words: sa.FromClause
+    """The index. Its column `words` is the words of an entry, with a space between."""
     words_of_entry: sa.ColumnElement[bool]
     """Joins `words` to `memory_entries`."""
 
@@ -64,12 +66,32 @@ class MemoryDatabase(ABC):
         return {row.id: row.access_count for row in rows}
 
     @abstractmethod
+    def row(self, key: EntryKey, words: Sequence[str]) -> dict[str, Any]:
+        """A row for `index`."""
+
     def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Whether each of these words begins a word of the entry."""
+        """Whether each of these words is somewhere in the words of the entry."""
+        short = [self._holds(word) for word in words if len(word) < GRAM]
+        return sa.and_(self._matches_index(fleet_id, [word for word in words if len(word) >= GRAM]), *short)
+
+    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
+        """To be sorted by, descending: how often the words occur."""
+        text = self.words.c.words
+        return sum(
+            (
+                (sa.func.length(text) - sa.func.length(sa.func.replace(text, word, ""))) / sa.literal_column(str(len(word)))
+                for word in dict.fromkeys(words)
+            ),
+            start=sa.literal_column("0"),
+        )
 
     @abstractmethod
-    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
-        """To be sorted by, descending."""
+    def _matches_index(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
+        """`matches` for words of `GRAM` characters and more; there may be none."""
+
+    @abstractmethod
+    def _holds(self, word: str) -> sa.ColumnElement[bool]:
+        """Whether the word is somewhere in the words of the entry, without the index."""
 
     @abstractmethod
     def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
@@ -81,10 +103,11 @@ class MemoryDatabase(ABC):
 
 
 class SqliteMemory(MemoryDatabase):
-    """The index is a table of FTS5, its rows numbered as the entries."""
+    """The index is a table of FTS5, its rows numbered as the entries; its grams are those of the tokenizer `trigram`."""
 
     words = sa.table("memory_words", sa.column("rowid"), sa.column("fleet"), sa.column("words"))
-    words_of_entry = words.c.rowid == memory_entries.c.number
+    # The plus keeps SQLite from searching the index anew for each entry of the fleet, a thousand times the work.
+    words_of_entry = sa.literal_column("+memory_words.rowid", sa.BigInteger) == memory_entries.c.number
 
     def __init__(self) -> None:
         wanted = sa.func.json_each(sa.bindparam("wanted", type_=sa.Text)).table_valued("value")
@@ -101,13 +124,15 @@ class SqliteMemory(MemoryDatabase):
         )
         self.forget = sa.delete(self.words).where(self.words.c.rowid == _NUMBER)
 
-    def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
-        of_all = " AND ".join(f'"{word}" *' for word in words)
-        query = f'fleet : "{fleet_word(fleet_id)}" AND words : ({of_all})'
+    def row(self, key: EntryKey, words: Sequence[str]) -> dict[str, Any]:
+        return {**key_row(key), "fleet": fleet_gram(key[1]), "words": " ".join(words)}
+
+    def _matches_index(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
+        query = " AND ".join([f'fleet : "{fleet_gram(fleet_id)}"', *(f'words : "{word}"' for word in words)])
         return sa.literal_column("memory_words").op("MATCH", is_comparison=True)(query)
 
-    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
-        return -sa.literal_column("bm25(memory_words, 0.0, 1.0)", sa.Float)
+    def _holds(self, word: str) -> sa.ColumnElement[bool]:
+        return sa.func.instr(self.words.c.words, word) > 0
 
     def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
         return sa.and_(*(self._has_tag(tag) for tag in tags))
@@ -121,9 +146,15 @@ class SqliteMemory(MemoryDatabase):
 
 
 class PostgresMemory(MemoryDatabase):
-    """The index is a table of `tsvector`s under GIN. Hubs take turns at a fleet's entries, by an advisory lock."""
+    """The index is a table of grams under GIN, made here: the extension `pg_trgm` is not everywhere, and folds letters in
+    its own way. Hubs take turns at a fleet's entries, by an advisory lock."""
 
-    words = sa.table("memory_words", sa.column("number"), sa.column("words", postgresql.TSVECTOR))
+    words = sa.table(
+        "memory_words",
+        sa.column("number", sa.BigInteger),
+        sa.column("words", sa.Text),
+        sa.column("grams", postgresql.ARRAY(sa.Text)),
+    )
     words_of_entry = words.c.number == memory_entries.c.number
 
     def __init__(self) -> None:
@@ -135,9 +166,11 @@ class PostgresMemory(MemoryDatabase):
         self.upsert = insert.on_conflict_do_update(**_update_entry(insert.excluded)).inline()
         former = postgresql.insert(memory_history)
         self.keep_former = former.on_conflict_do_update(**_update_slot(former.excluded))
-        vector = sa.func.to_tsvector(sa.literal_column("'simple'"), sa.bindparam("words", type_=sa.Text))
-        index = postgresql.insert(self.words).values(number=_NUMBER, words=vector)
-        self.index = index.on_conflict_do_update(index_elements=[self.words.c.number], set_={"words": index.excluded.words})
+        values = {name: sa.bindparam(name, type_=self.words.c[name].type) for name in ("words", "grams")}
+        index = postgresql.insert(self.words).values(number=_NUMBER, **values)
+        self.index = index.on_conflict_do_update(
+            index_elements=[self.words.c.number], set_={name: index.excluded[name] for name in values}
+        )
         self.forget = sa.delete(self.words).where(self.words.c.number == _NUMBER)
         self._lock = sa.text(
             "SELECT pg_advisory_xact_lock(hashtextextended(fleet_id, 0))"
@@ -148,11 +181,14 @@ class PostgresMemory(MemoryDatabase):
         tx.execute(self._lock, {"fleets": sorted({fleet_id for _, fleet_id, _ in keys})})
         return super().read_many(tx, keys)
 
-    def matches(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
-        return self.words.c.words.op("@@", is_comparison=True)(self._query(words))
+    def row(self, key: EntryKey, words: Sequence[str]) -> dict[str, Any]:
+        return {**key_row(key), "words": " ".join(words), "grams": grams_of(words)}
 
-    def relevance(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
-        return sa.func.ts_rank(self.words.c.words, self._query(words))
+    def _matches_index(self, fleet_id: str, words: Sequence[str]) -> sa.ColumnElement[bool]:
+        return sa.and_(self.words.c.grams.contains(grams_of(words)), *map(self._holds, words))
+
+    def _holds(self, word: str) -> sa.ColumnElement[bool]:
+        return sa.func.strpos(self.words.c.words, word) > 0
 
     def has_tags(self, tags: Sequence[str]) -> sa.ColumnElement[bool]:
         return sa.cast(memory_entries.c.tags, JSONB).contains(list(tags))
@@ -160,24 +196,23 @@ class PostgresMemory(MemoryDatabase):
     def byte_length(self, column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
         return sa.func.octet_length(column, type_=sa.Integer)
 
-    def _query(self, words: Sequence[str]) -> sa.ColumnElement[Any]:
-        text = " & ".join(f"'{word}':*" for word in words)
-        return sa.func.to_tsquery(sa.literal_column("'simple'"), text)
-
 
 def memory_database(dialect: str) -> MemoryDatabase:
     return PostgresMemory() if dialect == "postgresql" else SqliteMemory()
 
 
+_FIRST_LETTER, _LETTERS = 0x4E00, 20_000
+
+
 @lru_cache
-def fleet_word(fleet_id: str) -> str:
-    """The fleet as one word of the index, so that a search does not go through the words of others."""
-    return re.sub(r"[^0-9A-Za-z]", "", fleet_id)
+def fleet_gram(fleet_id: str) -> str:
+    """The fleet as one gram of the index, so that a search does not go through the words of others.
 
-
-def index_row(key: EntryKey, words: Sequence[str]) -> dict[str, str]:
-    """A row for `index`."""
-    return {**key_row(key), "fleet": fleet_word(key[1]), "words": " ".join(words)}
+    Of two fleets that have the same, the search tells them apart by the entries' own column.
+    """
+    number = int.from_bytes(hashlib.sha256(fleet_id.encode()).digest()[:8])
+    letters = (number // _LETTERS**place % _LETTERS for place in range(GRAM))
+    return "".join(chr(_FIRST_LETTER + letter) for letter in letters)
 
 
 def key_row(key: EntryKey) -> dict[str, str]:

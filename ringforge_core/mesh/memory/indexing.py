@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ringforge_core.mesh.memory.databases import EntryKey, MemoryDatabase, index_row, key_row
+from ringforge_core.mesh.memory.databases import EntryKey, MemoryDatabase, key_row
 from ringforge_core.mesh.memory.tables import UNINDEXED
 from ringforge_core.mesh.memory.tables import memory_entries as table
 from ringforge_core.mesh.memory.words import words_of_entry
@@ -51,7 +51,7 @@ class Indexer:
         entries = self._database.read_many(tx, {key for keys in commands for key in keys})
         living = {key: entry for key, entry in entries.items() if entry.deleted_at is None}
         if living:
-            rows = [index_row(key, words_of_entry(entry.key, entry.value)) for key, entry in living.items()]
+            rows = [self._database.row(key, words_of_entry(entry.key, entry.value)) for key, entry in living.items()]
             tx.execute(self._database.index, rows)
         if gone := entries.keys() - living.keys():
             tx.execute(self._database.forget, [key_row(key) for key in gone])

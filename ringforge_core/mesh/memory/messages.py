@@ -111,7 +111,7 @@ class MemoryList(Reply):
 
 
 class QueryMemory(Request):
-    """Like a list; and `text_search` finds entries in whose key and value each of its words begins a word.
+    """Like a list; and `text_search` finds entries that have each of its words somewhere in key or value, in any case.
 
     `since` is inclusive, ISO 8601, UTC when it names no zone. Sorted descending; `relevance` needs a `text_search`.
     """

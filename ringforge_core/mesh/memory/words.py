@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 INDEXED_CHARACTERS = 20_000
 """Of an entry's text: enough to find it by, and a bound for the work of one change."""
-LONGEST_WORD = 100
+GRAM = 3
+"""Characters of the pieces that the index knows. A word that is shorter is looked for without it."""
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # written without spaces: each character is a word
-_WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def words_of(text: str) -> list[str]:
     """The words of any text, in lower case."""
-    return [word[:LONGEST_WORD] for word in _WORD.findall(text[:INDEXED_CHARACTERS].casefold())]
+    return _WORD.findall(text[:INDEXED_CHARACTERS].casefold())
+
+
+def grams_of(words: Iterable[str]) -> list[str]:
+    """The pieces of `GRAM` characters that words are made of, each once."""
+    return sorted({word[at : at + GRAM] for word in words for at in range(len(word) - GRAM + 1)})
 
 
 def words_of_entry(key: str, value: str) -> list[str]:

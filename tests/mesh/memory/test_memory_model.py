@@ -120,7 +120,7 @@ def _matches(key: str, value: Any, text: str) -> bool:
         return re.findall("[a-z0-9]+", of.lower())
 
     there = words(f"{key} {json.dumps(value)}")
-    return all(any(word.startswith(wanted) for word in there) for wanted in words(text))
+    return all(any(wanted in word for word in there) for wanted in words(text))
 
 
 class Comparison:

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from mesh_fleet import Fleet
 
+from ringforge_core.mesh.memory.databases import fleet_gram
 from ringforge_core.mesh.memory.tables import UNINDEXED, memory_entries
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
@@ -26,16 +27,21 @@ async def remember(client: PhoenixClient, **values: Any) -> None:
         await client.ok("memory:set", {"key": key, "value": value})
 
 
-async def test_each_word_must_begin_a_word_of_key_or_value(fleet: Fleet) -> None:
+async def test_each_word_must_be_somewhere_in_key_or_value(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     await remember(agent, **{"deploy/prod-eu": "The Release went out", "notes": "deployment of release 42 failed"})
     assert await found(agent, "DEPLOY rel") == ["notes", "deploy/prod-eu"]
     assert await found(agent, "prod") == ["deploy/prod-eu"]
     assert await found(agent, "42") == ["notes"]
     assert await found(agent, "deploy missing") == []
-    assert await found(agent, "lease") == []
+    assert await found(agent, "lease") == ["notes", "deploy/prod-eu"]
+    assert await found(agent, "LEASE prod") == ["deploy/prod-eu"]
+    assert await found(agent, "eu") == await found(agent, "u") == ["deploy/prod-eu"], "short ones too"
+    assert await found(agent, "oyed") == await found(agent, "rele went x") == []
     assert await found(agent, "!?") == []
-    assert await found(agent, fleet.keys.fleet_id[:4]) == [], "the fleet's id is no word of its entries"
+    assert await found(agent, fleet.keys.fleet_id[:4]) == await found(agent, fleet_gram(fleet.keys.fleet_id)) == [], (
+        "the fleet's id is no word of its entries"
+    )
     assert await found(agent, "") == ["notes", "deploy/prod-eu"]
 
 
@@ -56,7 +62,8 @@ async def test_d53_values_that_are_no_text_are_searched_too(fleet: Fleet) -> Non
 async def test_text_without_spaces_between_words_is_found(fleet: Fleet) -> None:
     agent, _ = await fleet.join("agent")
     await remember(agent, tokyo="東京都の天気", plain="weather")
-    assert await found(agent, "天気") == ["tokyo"]
+    assert await found(agent, "天気") == await found(agent, "東京都") == await found(agent, "京") == ["tokyo"]
+    assert await found(agent, "気天") == []
 
 
 async def test_syntax_of_the_database_means_nothing_in_a_search(fleet: Fleet) -> None:
@@ -79,6 +86,9 @@ async def test_a_search_finds_what_was_acknowledged_and_nothing_older(fleet: Fle
     assert (await agent.ok("memory:query", {"text_search": "early"}))["payload"]["total"] == 148
     await agent.ok("memory:set", {"key": "k8", "value": "late"})
     assert await found(agent, "late") == ["k8", "k7"]
+    await agent.ok("memory:set", {"key": "k8", "value": "later"})
+    assert await found(agent, "later") == ["k8"], "it has changed, and what it was is forgotten"
+    assert await found(agent, "late") == ["k8", "k7"]
     left = sa.select(sa.func.count()).where(memory_entries.c.fleet_id == fleet.keys.fleet_id, UNINDEXED)
     assert await hub.hub.store.read(lambda connection: connection.execute(left).scalar()) == 0
 
@@ -87,6 +97,7 @@ async def test_relevance_is_how_much_an_entry_is_about_the_words(fleet: Fleet) -
     agent, _ = await fleet.join("agent")
     await remember(agent, much="cats cats and cats", little="many dogs and birds and fish and also cats", none="dogs")
     assert await found(agent, "cats", sort="relevance") == ["much", "little"]
+    assert await found(agent, "a", sort="relevance") == ["little", "much"], "six against four"
     await remember(agent, much="dogs by now", last="x")
     assert await found(agent, None, sort="relevance") == ["last", "much", "none", "little"]
 
