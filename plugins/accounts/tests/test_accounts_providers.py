@@ -174,7 +174,7 @@ async def ask_for_link(browser: Browser, email: str) -> httpx.Response:
     return await browser.submit("/auth/magic_link", page="/auth/login", email=email)
 
 
-async def test_a_link_by_mail_signs_in_once_and_only_when_confirmed(people: People) -> None:
+async def test_d37_a_link_by_mail_signs_in_once_and_only_when_confirmed(people: People) -> None:
     await people.newcomer(EMAIL)
     await ask_for_link(people.browser(), EMAIL)
     path = await people.mailbox.link(EMAIL, 2)

@@ -69,8 +69,10 @@ async def test_over_https_the_cookie_is_secure(tmp_path: Path) -> None:
         assert answer.headers["strict-transport-security"]
 
 
-async def test_a_session_is_ended_by_signing_out(people: People) -> None:
+async def test_d38_signing_out_takes_a_post_and_ends_the_session_on_the_hub(people: People) -> None:
     ada = await people.newcomer("ada@example.org")
+    assert (await ada.client.get("/auth/logout")).status_code == 405
+    assert await ada.signed_in
     stolen = ada.session or ""
     assert (await ada.submit("/auth/logout", page="/account")).status_code == 303
     assert not await ada.signed_in

@@ -99,6 +99,16 @@ async def test_on_a_hub_for_the_invited_nobody_else_registers(tmp_path: Path) ->
         assert "owner" in page
 
 
+async def test_d36_a_form_that_is_not_right_uses_up_no_invitation(tmp_path: Path) -> None:
+    async with running_people(tmp_path) as people:
+        code = await people.invitation(await people.owner())
+        eve = people.browser()
+        for wrong in ({"email": "no address"}, {"password": "short"}, {"email": "olga@example.org"}):
+            fields = {"name": "Eve", "email": "eve@example.org", "password": PASSWORD, **wrong}
+            await eve.submit("/auth/register", **fields, invite=code)
+        assert await (await people.newcomer("eve@example.org", code)).signed_in
+
+
 async def test_on_a_closed_hub_nobody_registers(tmp_path: Path) -> None:
     async with running_people(tmp_path, registration="closed") as people:
         code = await people.invitation(await people.owner())
