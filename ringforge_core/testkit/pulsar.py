@@ -111,12 +111,19 @@ class PulsarServer:
 
 
 class OwnPulsarServer(PulsarServer):
-    """A standalone Pulsar on free ports of the loopback; a test may stop it and start it again on the same data."""
+    """A standalone Pulsar on free ports of the loopback; a test may stop it and start it again on the same data.
 
-    def __init__(self, folder: Path, python_instance: Path | None = None) -> None:
+    `configuration` are further lines of its standalone.conf; `token` is for asking whether it is ready, if it wants one.
+    """
+
+    def __init__(
+        self, folder: Path, *, configuration: str = "", token: str = "", python_instance: Path | None = None
+    ) -> None:
         self._broker_port, self._web_port, self._bookie_port = _free_ports(3)
         super().__init__(f"pulsar://127.0.0.1:{self._broker_port}", f"http://127.0.0.1:{self._web_port}")
         self._folder = folder
+        self._configuration = configuration
+        self._token = token
         self._python_instance = python_instance
         self._log = folder / "pulsar.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,7 +144,7 @@ class OwnPulsarServer(PulsarServer):
         """As `start`, for a fixture that waits; raises with the end of its log when it is not ready in time."""
         configuration = self._folder / "standalone.conf"
         ports = {"broker_port": self._broker_port, "web_port": self._web_port}
-        configuration.write_text(_CONFIGURATION.format(**ports))
+        configuration.write_text(_CONFIGURATION.format(**ports) + self._configuration)
         arguments = (
             "--config", str(configuration),
             "--metadata-dir", str(self._folder / "metadata"),
@@ -180,8 +187,10 @@ class OwnPulsarServer(PulsarServer):
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        health = urllib.request.Request(f"{self.admin_url}/admin/v2/brokers/health", headers=headers)  # noqa: S310 — as below
         while process.poll() is None and time.monotonic() < deadline:
-            if _answers(f"{self.admin_url}/admin/v2/brokers/health"):
+            if _answers(health):
                 return
             time.sleep(0.1)
         self.stop_now(kill=True)
@@ -200,11 +209,13 @@ def pulsar_server() -> Iterator[PulsarServer]:
 
 
 @contextmanager
-def own_pulsar_server(python_instance: Path | None = None) -> Iterator[OwnPulsarServer]:
+def own_pulsar_server(
+    *, configuration: str = "", token: str = "", python_instance: Path | None = None
+) -> Iterator[OwnPulsarServer]:
     """One that a test may stop; skips as `pulsar_server` does."""
     skip_without_java()
     with tempfile.TemporaryDirectory(prefix="ringforge-pulsar-", ignore_cleanup_errors=True) as folder:
-        server = OwnPulsarServer(Path(folder), python_instance)
+        server = OwnPulsarServer(Path(folder), configuration=configuration, token=token, python_instance=python_instance)
         try:
             server.start_now()
             yield server
@@ -217,9 +228,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def _answers(url: str) -> bool:
+def _answers(request: urllib.request.Request) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 — our own server
+        with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 — our own server
             return bool(response.read().strip() == b"ok")
     except OSError:
         return False

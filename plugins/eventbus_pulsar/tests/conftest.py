@@ -24,13 +24,18 @@ def pulsar() -> Iterator[PulsarServer]:
 
 
 @pytest.fixture
-def running_on(tmp_path: Path) -> Running:
-    """A started bus on that server with these settings, as a context manager; in a namespace of its own unless named."""
+def namespace() -> str:
+    return f"test-{uuid4()}"
+
+
+@pytest.fixture
+def running_on(tmp_path: Path, namespace: str) -> Running:
+    """A started bus on that server with these settings, as a context manager; in the test's own namespace unless named."""
 
     @asynccontextmanager
     async def running_on(server: PulsarServer, **settings: Any) -> AsyncIterator[PulsarEventBus]:
         urls = {"service_url": server.service_url, "admin_url": server.admin_url}
-        chosen = PulsarEventBusSettings(**{**urls, "namespace": f"test-{uuid4()}", **settings})
+        chosen = PulsarEventBusSettings(**{**urls, "namespace": namespace, **settings})
         bus = PulsarEventBus(chosen, AdapterContext(data_directory=tmp_path, store=None, node="test"))
         await bus.start()
         try:

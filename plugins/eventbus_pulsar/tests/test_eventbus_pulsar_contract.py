@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 from pulsar.asyncio import Client
@@ -19,12 +18,8 @@ class TestPulsarEventBus(EventBusContract):
     ordered_across_keys = False  # a topic has several partitions, and a batch holds one key
 
     @pytest.fixture
-    def namespace(self) -> str:
-        return f"test-{uuid4()}"
-
-    @pytest.fixture
-    async def bus(self, running, namespace: str) -> AsyncIterator[PulsarEventBus]:
-        async with running(namespace=namespace, compaction_bytes=1, publish_seconds=2.0, request_seconds=2.0) as bus:
+    async def bus(self, running) -> AsyncIterator[PulsarEventBus]:
+        async with running(compaction_bytes=1, publish_seconds=2.0, request_seconds=2.0) as bus:
             yield bus
 
     @pytest.fixture

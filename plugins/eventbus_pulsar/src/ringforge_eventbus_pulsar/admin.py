@@ -8,20 +8,22 @@ from urllib.parse import quote
 import httpx
 
 from ringforge_core.errors import Unavailable
-from ringforge_eventbus_pulsar.credentials import authentication, tls
+from ringforge_eventbus_pulsar.credentials import bearer_of, tls
 from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 
 _PROPERTIES_TOO = {"Content-Type": "application/vnd.partitioned-topic-metadata+json"}
 _CONNECTIONS = 16
+_NOT_ENTITLED = (401, 403)
 
 
 class Admin:
     """Paths are those below `/admin/v2`, such as `namespaces/ringforge/default`; those of functions begin with `v3/`."""
 
     def __init__(self, settings: PulsarEventBusSettings) -> None:
+        self.bearer = bearer_of(settings)
         self._http = httpx.AsyncClient(
             base_url=f"{settings.admin_url.rstrip('/')}/admin/",
-            auth=authentication(settings),
+            auth=self.bearer,
             verify=tls(settings),
             timeout=settings.request_seconds,
             limits=httpx.Limits(max_connections=_CONNECTIONS),
@@ -54,6 +56,9 @@ class Admin:
             answer = await self._http.request(method, versioned, **options)
         except httpx.HTTPError as error:
             raise Unavailable(f"Pulsar's administration does not answer: {type(error).__name__}: {error}") from error
+        if answer.status_code in _NOT_ENTITLED and answer.status_code not in but:
+            fix = "Check token, oauth2_… or the certificate in [event_bus.pulsar], and what its role may do."
+            raise Unavailable(f"Pulsar refuses this hub {method} {path}: {_reason(answer)}", fix=fix)
         if answer.is_error and answer.status_code not in but:
             raise Unavailable(f"Pulsar's administration refused {method} {path}: {answer.status_code} {_reason(answer)}")
         return answer

@@ -48,7 +48,7 @@ class PulsarEventBus(EventBus):
 
     async def start(self) -> None:
         await self._topics.set_up()
-        client = connect(self._settings)
+        client = connect(self._settings, self._admin.bearer)
         self._session = Session(
             client=client,
             producers=Producers(client, self._topics, self._names, self._settings),

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol, TypeVar
 
-import msgspec
 import pulsar
 from pulsar.asyncio import Client, PulsarException
 
 from ringforge_core.errors import Backpressure, ConfigError, LimitReached, RingforgeError, Unavailable
+from ringforge_eventbus_pulsar.credentials import Bearer
 from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 
 
@@ -28,12 +28,12 @@ _FULL = (pulsar.Result.ProducerQueueIsFull, pulsar.Result.MemoryBufferIsFull)
 _REFUSED = (pulsar.Result.AuthenticationError, pulsar.Result.AuthorizationError)
 
 
-def connect(settings: PulsarEventBusSettings) -> Client:
+def connect(settings: PulsarEventBusSettings, bearer: Bearer | None) -> Client:
     """A client; it connects when it is used."""
     try:
         return Client(
             settings.service_url,
-            authentication=_authentication(settings),
+            authentication=_authentication(settings, bearer),
             operation_timeout_seconds=max(1, round(settings.request_seconds)),
             connection_timeout_ms=round(settings.request_seconds * 1000),
             tls_trust_certs_file_path=settings.tls_trust_certs_file,
@@ -79,17 +79,10 @@ def meaning_of(error: PulsarException, doing: str) -> RingforgeError:
     return Unavailable(f"could not {doing}: {error}")
 
 
-def _authentication(settings: PulsarEventBusSettings) -> pulsar.Authentication | None:
-    if settings.token is not None:
-        return pulsar.AuthenticationToken(settings.token.reveal())
-    if settings.oauth2_issuer_url is not None:
-        parameters = {
-            "issuer_url": settings.oauth2_issuer_url,
-            "client_id": settings.oauth2_client_id or "",
-            "client_secret": settings.oauth2_client_secret.reveal() if settings.oauth2_client_secret else "",
-            "audience": settings.oauth2_audience or "",
-        }
-        return pulsar.AuthenticationOauth2(msgspec.json.encode(parameters).decode())
+def _authentication(settings: PulsarEventBusSettings, bearer: Bearer | None) -> pulsar.Authentication | None:
+    """OAuth 2.0 too is a token to the client: its own way to get one would block the event loop."""
+    if bearer is not None:
+        return pulsar.AuthenticationToken(bearer.token)
     if settings.tls_certificate_file and settings.tls_private_key_file:
         return pulsar.AuthenticationTLS(settings.tls_certificate_file, settings.tls_private_key_file)
     return None

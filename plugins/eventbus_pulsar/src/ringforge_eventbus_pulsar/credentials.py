@@ -1,4 +1,4 @@
-"""Who the hub is to the administration over HTTP: a token, one from an OAuth 2.0 issuer, or a certificate."""
+"""Who the hub is to Pulsar: a token, one from an OAuth 2.0 issuer, or a certificate."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def tls(settings: PulsarEventBusSettings) -> ssl.SSLContext | bool:
     return context
 
 
-def authentication(settings: PulsarEventBusSettings) -> httpx.Auth | None:
+def bearer_of(settings: PulsarEventBusSettings) -> Bearer | None:
+    """What to show as a token; None for who comes with a certificate or nothing."""
     if settings.token is not None:
         return Bearer(settings.token.reveal())
     if settings.oauth2_issuer_url is not None:
@@ -36,20 +37,29 @@ def authentication(settings: PulsarEventBusSettings) -> httpx.Auth | None:
 
 
 class Bearer(httpx.Auth):
+    """A token that stays as it is."""
+
     def __init__(self, token: str) -> None:
         self._token = token
+
+    def token(self) -> str:
+        """The token that was shown last to the administration; the client of the brokers takes it from here."""
+        return self._token
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         request.headers["Authorization"] = f"Bearer {self._token}"
         yield request
 
 
-class ClientCredentials(httpx.Auth):
-    """OAuth 2.0's client credentials grant (RFC 6749, 4.4); the issuer's metadata tell the endpoint (RFC 8414)."""
+class ClientCredentials(Bearer):
+    """OAuth 2.0's client credentials grant (RFC 6749, 4.4); the issuer's metadata tell the endpoint (RFC 8414).
+
+    The token is renewed by the requests to the administration, of which discovery makes one a second.
+    """
 
     def __init__(self, settings: PulsarEventBusSettings) -> None:
+        super().__init__("")
         self._settings = settings
-        self._token = ""
         self._until = 0.0
         self._renewing = asyncio.Lock()
 

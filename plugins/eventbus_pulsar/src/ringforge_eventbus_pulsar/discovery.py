@@ -45,8 +45,7 @@ class Discovery:
 
     async def _look(self) -> None:
         assert self._topics, "started"  # noqa: S101 — narrows the type
-        if self._followers:
-            partitions = await self._topics.partitions()
-            for follower in self._followers:
-                follower.found(partitions)
-                follower.only(set(partitions))
+        partitions = await self._topics.partitions()
+        for follower in self._followers:
+            follower.found(partitions)
+            follower.only(set(partitions))

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Topic
 from ringforge_eventbus_pulsar.admin import Admin, path_of
 from ringforge_eventbus_pulsar.names import Names, is_ours, partitions_of
@@ -79,7 +80,9 @@ class Topics:
         tenant, namespace = self._settings.tenant, f"namespaces/{self._names.namespace}"
         clusters = await self._admin.get("clusters") or []
         await self._admin.put(f"tenants/{tenant}", {"allowedClusters": clusters}, but=(401, 403, 409))
-        await self._admin.put(namespace, {}, but=(401, 403, 409))
+        if await self._admin.put(namespace, {}, but=(401, 403, 404, 409)) == 404:
+            fix = f'Have an administrator make it, with "{tenant}" among the tenants that this hub may administer.'
+            raise Unavailable(f'Pulsar has no tenant "{tenant}", and this hub may not make one', fix=fix)
         # Only ensure_topic makes topics: a reader that connects again must not bring back one that was dropped.
         await self._admin.post(f"{namespace}/autoTopicCreation", {"allowAutoTopicCreation": False})
         await self._admin.post(f"{namespace}/retention", _retention(timedelta(hours=self._settings.retention_hours)))
