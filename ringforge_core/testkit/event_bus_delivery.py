@@ -130,19 +130,21 @@ class DeliveryContract(BusContract):
         await bus.stop()
 
     async def test_a_handler_may_cancel_its_own_subscription(self, bus: EventBus, publish_durably: PublishDurably) -> None:
-        topic, calls = new_topic(), 0
+        topic, calls, called = new_topic(), 0, asyncio.Event()
         other = Collector(topic)
 
         async def once(events: Sequence[Event]) -> None:
             nonlocal calls
             calls += any(event.fleet_id == topic.fleet_id for event in events)
             await subscription.cancel()
+            called.set()
 
         subscription = await bus.subscribe(once)
         await bus.subscribe(other)
         for _ in range(3):
             await publish_durably(new_events(topic, 1))
         await other.wait_for(3, seconds=self.seconds)
+        await asyncio.wait_for(called.wait(), self.seconds)
         await subscription.cancel()
         assert calls == 1
 
