@@ -17,6 +17,7 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException, ValidationException
 from prometheus_client import CollectorRegistry
 
+from ringforge_core.administration import Desk, NoRosters, Rosters
 from ringforge_core.audit import AuditTrail
 from ringforge_core.config import Config, Plugins
 from ringforge_core.errors import Backpressure, RingforgeError
@@ -38,6 +39,7 @@ from ringforge_core.limits import Limits, Quotas, recount
 from ringforge_core.nodes import NodeRegistry
 from ringforge_core.nodes.registry import Load
 from ringforge_core.plugin import Periodic
+from ringforge_core.plugin.administration import Administration
 from ringforge_core.plugin.capability import Capability, Nodes, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
 from ringforge_core.plugin.tenancy import FoundTenant
@@ -74,6 +76,7 @@ class Hub:
     bus: EventBus
     pushes: Pushes
     nodes: Nodes
+    administration: Administration
 
     def __init__(self, config: Config, plugins: Plugins) -> None:
         self.config = config
@@ -107,6 +110,7 @@ class Hub:
             limits=self.limits, overloaded=self._overloaded,
         )  # fmt: skip
         self.pushes = self.gateway.pushes
+        self.administration = desk = Desk(self.store, self.gateway, self.quotas)
         self._registry.on_outlawed(self.gateway.let_go)
         loaded_bus = plugins.adapter("event_bus")
         self._bus_name = loaded_bus.name
@@ -118,6 +122,7 @@ class Hub:
         self.capabilities: list[Capability[Any]] = [
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
+        desk.rosters = next((part for part in self.capabilities if isinstance(part, Rosters)), NoRosters())
         self.quotas.counted = self._counted()
         self.topics = FleetTopics(self.store, self.bus, self._topics(), self.retention_of)
         if self.bus.log_in_store:

@@ -5,7 +5,7 @@ trail.py    the writer's side
 log.py      reading, and `verify`
 """
 
-from ringforge_core.audit.log import Entry, Fault, Verified, read_entries, verify
+from ringforge_core.audit.log import Fault, Verified, read_entries, verify
 from ringforge_core.audit.trail import AuditTrail
 
-__all__ = ["AuditTrail", "Entry", "Fault", "Verified", "read_entries", "verify"]
+__all__ = ["AuditTrail", "Fault", "Verified", "read_entries", "verify"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,24 +10,10 @@ import sqlalchemy as sa
 
 from ringforge_core.audit.chain import GENESIS, Link, hash_of
 from ringforge_core.audit.tables import audit_heads, audit_logs
+from ringforge_core.plugin.records import AuditRecord
 from ringforge_core.ports.store import Store
 
 PAGE = 1_000
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """Who did what, to what, when, from where. `seq` counts a tenant's entries from 1."""
-
-    seq: int
-    at: datetime
-    action: str
-    actor_type: str
-    actor_id: str
-    target_type: str | None
-    target_id: str | None
-    ip_address: str | None
-    metadata: dict[str, Any]
-    hash: str
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -50,7 +35,7 @@ class Verified(msgspec.Struct, frozen=True):
 
 async def read_entries(
     store: Store, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50
-) -> list[Entry]:
+) -> list[AuditRecord]:
     """The newest `limit` entries, newest first; `before_seq` is the cursor: the last `seq` of the page before."""
     query = sa.select(audit_logs).where(audit_logs.c.tenant_id == tenant_id)
     if before_seq is not None:
@@ -60,8 +45,8 @@ async def read_entries(
     query = query.order_by(audit_logs.c.seq.desc()).limit(limit)
     rows = await store.read(lambda connection: connection.execute(query).mappings().all())
     return [
-        Entry(
-            **{name: row[name] for name in Entry.__struct_fields__ if name != "metadata"},
+        AuditRecord(
+            **{name: row[name] for name in AuditRecord.__struct_fields__ if name != "metadata"},
             metadata=_decoded(row["metadata"]),
         )
         for row in rows
@@ -119,11 +104,6 @@ def _links(connection: sa.Connection, tenant_id: str) -> Iterator[Link]:
         if len(rows) < PAGE:
             return
         after = rows[-1]["seq"]
-
-
-def _entry(row: sa.RowMapping) -> Entry:
-    shown = {name: row[name] for name in Entry.__struct_fields__}
-    return Entry(**{**shown, "metadata": _decoded(row["metadata"])})
 
 
 def _decoded(text: str) -> dict[str, Any]:

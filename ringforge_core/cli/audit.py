@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import rich_click as click
 
 from ringforge_core import audit as log
-from ringforge_core.audit import Entry, Verified
+from ringforge_core.audit import Verified
 from ringforge_core.cli.configuration import config_option, configuration
 from ringforge_core.cli.lazy import LazyGroup
 from ringforge_core.cli.output import json_option, print_json, print_table
@@ -16,6 +16,7 @@ from ringforge_core.cli.store import find_tenant, opened_store, tenant_option
 from ringforge_core.config import Config
 from ringforge_core.errors import Conflict, NotFound
 from ringforge_core.plugin import iso
+from ringforge_core.plugin.records import AuditRecord
 
 EPILOG = """
 Examples:
@@ -44,7 +45,7 @@ def audit() -> None:
 def list_entries(limit: int, action: str | None, tenant: str | None, as_json: bool) -> None:
     """List a tenant's entries, newest first."""
 
-    async def read(config: Config) -> Sequence[Entry]:
+    async def read(config: Config) -> Sequence[AuditRecord]:
         async with opened_store(config) as store:
             return await log.read_entries(store, await find_tenant(store, tenant), action=action, limit=limit)
 

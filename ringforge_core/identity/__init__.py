@@ -3,7 +3,6 @@
 from ringforge_core.identity.actor import HUB, Actor
 from ringforge_core.identity.admission import Admission
 from ringforge_core.identity.agents import delete_agent
-from ringforge_core.identity.api_key import CreatedKey, KeyInfo, RotatedKey
 from ringforge_core.identity.bootstrap import Bootstrap, bootstrap, first_start
 from ringforge_core.identity.claim import AgentClaim
 from ringforge_core.identity.credentials import NOTHING, Credentials, parse_connect, parse_join_credentials
@@ -25,6 +24,7 @@ from ringforge_core.identity.purge import FleetPurge
 from ringforge_core.identity.revocation import RevocationWatch
 from ringforge_core.identity.sessions import Sessions
 from ringforge_core.identity.verified_keys import KeyHolder
+from ringforge_core.plugin.records import CreatedKey, KeyInfo, RotatedKey
 
 __all__ = [
     "HUB",

@@ -13,9 +13,10 @@ from msgspec import UNSET, Meta, UnsetType
 from ringforge_core.errors import Conflict, InvalidPayload, RingforgeError
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_events import ProfileUpdated, agent_event
-from ringforge_core.identity.agent_rows import AgentInfo, info_of, is_agent, no_such_agent, select_agents
+from ringforge_core.identity.agent_rows import info_of, is_agent, no_such_agent, profile_of, select_agents
 from ringforge_core.identity.claim import TEXT, ShortText
 from ringforge_core.identity.tables import agents
+from ringforge_core.plugin.records import AgentInfo
 from ringforge_core.ports.store import Transaction
 
 RESERVED_METADATA = frozenset({"fleet_admin", "model"})
@@ -84,7 +85,7 @@ def _change(tx: Transaction, command: AgentChange) -> AgentInfo | RingforgeError
     changed = msgspec.structs.replace(agent, **changes)
     tx.append(
         agent_event(
-            ProfileUpdated(**changed.profile()), tenant_id=command.tenant_id, fleet_id=agent.fleet_id, at=command.at
+            ProfileUpdated(**profile_of(changed)), tenant_id=command.tenant_id, fleet_id=agent.fleet_id, at=command.at
         )
     )
     if command.actor.id != agent.agent_id:  # what an agent says of itself is no deed of administration

@@ -12,8 +12,9 @@ from ringforge_core.errors import Conflict, NotFound, RingforgeError
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_changes import find_agent, name_conflict, name_is_taken
 from ringforge_core.identity.agent_events import AgentArrived, AgentDeparted, agent_event
-from ringforge_core.identity.agent_rows import AgentInfo, is_agent, no_such_agent
+from ringforge_core.identity.agent_rows import is_agent, no_such_agent
 from ringforge_core.identity.tables import agents, fleets
+from ringforge_core.plugin.records import AgentInfo
 from ringforge_core.ports.store import Departure, Transaction
 
 

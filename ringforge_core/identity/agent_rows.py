@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import NotFound
 from ringforge_core.identity.agent_events import Profile
 from ringforge_core.identity.ids import iso
 from ringforge_core.identity.tables import agents, fleets
-
-
-class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about an agent but its public key; instants are aware."""
-
-    id: str
-    agent_id: str
-    fleet_id: str
-    fleet_name: str
-    name: str | None
-    display_name: str | None
-    avatar_url: str | None
-    description: str | None
-    tags: list[str]
-    metadata: dict[str, Any]
-    framework: str | None
-    capabilities: list[str]
-    total_connections: int
-    total_messages: int
-    last_seen_at: datetime | None
-    inserted_at: datetime
-    fleet_admin: bool
-    has_public_key: bool
-
-    def profile(self) -> dict[str, Any]:
-        """The fields of a `Profile`: what other agents of the fleet may see."""
-        shown = {name: getattr(self, name) for name in Profile.__struct_fields__}
-        last_seen = None if self.last_seen_at is None else iso(self.last_seen_at)
-        return shown | {"last_seen_at": last_seen, "inserted_at": iso(self.inserted_at)}
+from ringforge_core.plugin.records import AgentInfo
 
 
 def select_agents(tenant_id: str) -> sa.Select[Any]:
@@ -58,6 +28,13 @@ def select_agents(tenant_id: str) -> sa.Select[Any]:
 
 def info_of(row: sa.RowMapping) -> AgentInfo:
     return AgentInfo(**row)
+
+
+def profile_of(agent: AgentInfo) -> dict[str, Any]:
+    """The fields of a `Profile`: what other agents of the fleet may see."""
+    shown = {name: getattr(agent, name) for name in Profile.__struct_fields__}
+    last_seen = None if agent.last_seen_at is None else iso(agent.last_seen_at)
+    return shown | {"last_seen_at": last_seen, "inserted_at": iso(agent.inserted_at)}
 
 
 def is_agent(tenant_id: str, agent_id: str) -> sa.ColumnElement[bool]:

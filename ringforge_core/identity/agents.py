@@ -12,12 +12,13 @@ from datetime import timedelta
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_changes import AgentChange, AgentPatch, change_agents
 from ringforge_core.identity.agent_moves import AgentMove, MovedAgent, move_agents
-from ringforge_core.identity.agent_rows import AgentInfo, info_of, is_agent, no_such_agent, select_agents
+from ringforge_core.identity.agent_rows import info_of, is_agent, no_such_agent, select_agents
 from ringforge_core.identity.deletion import AgentDeletion, Cleanup, delete_agents, delete_ghosts
 from ringforge_core.identity.ids import now
-from ringforge_core.identity.paging import Page, next_cursor, page_of
+from ringforge_core.identity.paging import next_cursor, page_of
 from ringforge_core.identity.repeatable import apply_once
 from ringforge_core.identity.tables import agents
+from ringforge_core.plugin.records import AgentInfo, Page
 from ringforge_core.ports.store import Once, Store
 
 ON_THE_WAY = timedelta(minutes=1)

@@ -1,42 +1,12 @@
-"""An API key: as people see it, as it is made, as it is stored."""
+"""An API key: as it is made, as it is stored."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
-from ringforge_core.identity.ids import KeyKind, key_digest, key_prefix, new_api_key, new_uuid, now
-
-
-class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as people see it. `fleet_id` None: it opens the tenant's default fleet. Instants are aware."""
-
-    id: str
-    prefix: str
-    kind: KeyKind
-    fleet_id: str | None
-    name: str | None
-    expires_at: datetime | None
-    inserted_at: datetime
-
-
-class CreatedKey(KeyInfo, frozen=True, kw_only=True):
-    """A new key with its full text in `key`, for the only time."""
-
-    key: str
-
-    def __repr__(self) -> str:
-        return f"CreatedKey(id={self.id!r}, prefix={self.prefix!r})"
-
-
-class RotatedKey(msgspec.Struct, frozen=True):
-    """The new key, and until when the one that it replaces still works."""
-
-    key: CreatedKey
-    replaced_id: str
-    replaced_expires_at: datetime
+from ringforge_core.identity.ids import key_digest, key_prefix, new_api_key, new_uuid, now
+from ringforge_core.plugin.records import CreatedKey, KeyKind
 
 
 def new_key(

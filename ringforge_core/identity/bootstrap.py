@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # its `on_conflict_do_nothing` is valid SQLite as well
 
 from ringforge_core.identity.actor import HUB, OPERATOR, Actor
-from ringforge_core.identity.api_key import CreatedKey, key_row, new_key
+from ringforge_core.identity.api_key import key_row, new_key
 from ringforge_core.identity.ids import new_uuid, now
 from ringforge_core.identity.tables import api_keys, fleets, tenants
 from ringforge_core.identity.verified_keys import DEFAULT_FLEET
+from ringforge_core.plugin.records import CreatedKey
 from ringforge_core.ports.store import Store, Transaction
 
 DEFAULT_TENANT = "default"

@@ -16,21 +16,11 @@ from msgspec import UNSET, UnsetType
 from ringforge_core.errors import Conflict, NotFound, RingforgeError
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.tables import agents, deleted_fleets, fleets, tenants
+from ringforge_core.plugin.records import Fleet
 from ringforge_core.ports.store import Charge, Transaction
 
 RESOURCE = "fleets"
 """The quota that counts a tenant's fleets."""
-
-
-class Fleet(msgspec.Struct, frozen=True, kw_only=True):
-    """A fleet as it is stored; instants are aware."""
-
-    id: str
-    tenant_id: str
-    name: str
-    description: str | None
-    inserted_at: datetime
-    updated_at: datetime
 
 
 class FleetCreation(msgspec.Struct, frozen=True):

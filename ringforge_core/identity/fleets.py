@@ -14,7 +14,6 @@ from msgspec import UNSET, UnsetType
 
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.fleet_changes import (
-    Fleet,
     FleetCreation,
     FleetDeletion,
     FleetUpdate,
@@ -24,19 +23,13 @@ from ringforge_core.identity.fleet_changes import (
     update_fleets,
 )
 from ringforge_core.identity.ids import new_uuid, now
-from ringforge_core.identity.paging import Page, next_cursor, page_of
+from ringforge_core.identity.paging import next_cursor, page_of
 from ringforge_core.identity.repeatable import apply_once
 from ringforge_core.identity.tables import agents, fleets
+from ringforge_core.plugin.records import CountedFleet, Fleet, Page
 from ringforge_core.ports.store import Once, Store
 
 __all__ = ["CountedFleet", "Fleet", "create_fleet", "delete_fleet", "get_fleet", "list_fleets", "update_fleet"]
-
-
-class CountedFleet(Fleet, frozen=True, kw_only=True):
-    """A fleet with how many agents, connected or not, and active squads it has."""
-
-    agent_count: int
-    squad_count: int
 
 
 async def create_fleet(

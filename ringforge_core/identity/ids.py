@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import string
-from typing import Literal
 
 from ringforge_core.plugin.ids import iso, new_event_id, new_id, new_uuid, now
+from ringforge_core.plugin.records import KeyKind
 
 __all__ = [
     "KeyKind",
@@ -22,7 +22,6 @@ __all__ = [
     "now",
 ]
 
-KeyKind = Literal["live", "test", "admin"]
 
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 AGENT_ID_LENGTH = 12

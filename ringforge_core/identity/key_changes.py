@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from ringforge_core.errors import NotFound, RingforgeError
 from ringforge_core.identity.actor import Actor
-from ringforge_core.identity.api_key import CreatedKey, RotatedKey, key_row, new_key
+from ringforge_core.identity.api_key import key_row, new_key
 from ringforge_core.identity.lookup import select_in
 from ringforge_core.identity.tables import agents, api_keys, fleets, tenants
+from ringforge_core.plugin.records import CreatedKey, RotatedKey
 from ringforge_core.ports.store import Transaction
 
 NO_SUCH_KEY = "The tenant has no such key."

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from ringforge_core.errors import InvalidPayload
 from ringforge_core.identity.actor import OPERATOR, Actor
-from ringforge_core.identity.api_key import CreatedKey, KeyInfo, RotatedKey, new_key
+from ringforge_core.identity.api_key import new_key
 from ringforge_core.identity.claim import ShortText
 from ringforge_core.identity.ids import KeyKind, now
 from ringforge_core.identity.key_changes import NewKey, Revocation, Rotation, revoke_keys, rotate_keys, write_keys
-from ringforge_core.identity.paging import Page, next_cursor, page_of
+from ringforge_core.identity.paging import next_cursor, page_of
 from ringforge_core.identity.repeatable import apply_once
 from ringforge_core.identity.tables import api_keys
+from ringforge_core.plugin.records import CreatedKey, KeyInfo, Page, RotatedKey
 from ringforge_core.ports.store import Once, Store
 
 GRACE = timedelta(hours=24)

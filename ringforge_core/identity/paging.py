@@ -5,24 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import InvalidPayload
 
-Item = TypeVar("Item")
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """Some items of a list; `cursor` begins the next page, None on the last one."""
-
-    items: list[Item]
-    cursor: str | None = None
 
 
 def page_of(query: sa.Select[Any], table: sa.Table, *, cursor: str | None, limit: int) -> sa.Select[Any]:

@@ -16,8 +16,9 @@ from ringforge_core.limits.plans import RESOURCES, Plan
 from ringforge_core.limits.quotas import Quotas
 from ringforge_core.limits.recount import recount
 from ringforge_core.limits.settings import LimitsSettings
-from ringforge_core.limits.usage import Usage, read_usage
+from ringforge_core.limits.usage import read_usage
 from ringforge_core.limits.warnings import TOPIC, QuotaWarning
+from ringforge_core.plugin.records import Usage
 
 __all__ = [
     "RESOURCES",

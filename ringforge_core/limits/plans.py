@@ -11,12 +11,11 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ringforge_core.limits.rates import OFF, parse_rates
+from ringforge_core.plugin.records import Quota
 
 RESOURCES = ("connected_agents", "messages_today", "memory_entries", "fleets", "storage_bytes")
 DAILY = frozenset({"messages_today"})
 """These begin anew at 00:00 UTC; of the others a tenant has what it has."""
-
-Quota = int | Literal["unlimited"]
 
 
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import NotFound
-from ringforge_core.limits.plans import RESOURCES, Quota
+from ringforge_core.limits.plans import RESOURCES
 from ringforge_core.limits.quotas import COUNTERS, MEASURED, Quotas
 from ringforge_core.limits.tables import tenants
+from ringforge_core.plugin.records import Usage, Used
 from ringforge_core.ports.store import Store
-
-
-class Used(msgspec.Struct, frozen=True):
-    used: int
-    limit: Quota
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What a tenant uses at this moment, by resource."""
-
-    tenant_id: str
-    plan: str
-    usage: dict[str, Used]
 
 
 async def read_usage(store: Store, quotas: Quotas, tenant_id: str) -> Usage:

@@ -23,6 +23,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_core.errors import PluginError
+from ringforge_core.plugin.administration import Administration
 from ringforge_core.plugin.messages import Push, Reply, Request
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
@@ -129,6 +130,8 @@ class Hub(Protocol):
     auth: Mapping[str, Auth]
     """The adapters that sign people in, by their names in the TOML."""
     found_tenant: FoundTenant
+    administration: Administration
+    """What people may do in their tenant, for a capability that gives them pages."""
 
     def client_address(self, scope: Any) -> str | None:
         """Where the client of an ASGI scope really is, past the proxies that are trusted."""

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from ringforge_core.limits import TOPIC as QUOTA_WARNINGS
-from ringforge_core.plugin.capability import AgentSession, Capability
+from ringforge_core.plugin.capability import Capability
 from ringforge_core.ports.event_bus import Event, ReplayFilter, TopicKind
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.following import LogFollower
-from ringforge_core.socket.rooms import Room, Rooms
+from ringforge_core.socket.rooms import Room, Rooms, Visitor
 
 HUB_TOPICS = (TopicKind(QUOTA_WARNINGS),)
 """What the hub itself tells the fleets."""
@@ -70,19 +70,21 @@ class Delivery:
             self._rooms.broadcast(room, event.push, numbered(event))
         else:
             self._rooms.send(room, recipients, event.push, numbered(event))
+        for onlooker in room.watchers:
+            onlooker.take(event)
 
     def _opened(self, room: Room) -> None:
         for capability in self._capabilities:
             capability.on_fleet_opened(room.fleet_id)
         self.follower.take_waiting(room)
 
-    async def resume(self, wanted: ResumeFrom, agent: AgentSession, room: Room) -> tuple[Resumed, int]:
+    async def resume(self, wanted: ResumeFrom, visitor: Visitor, room: Room) -> tuple[Resumed, int]:
         """What can be resumed, and the `seq` after which to send."""
         if wanted.epoch != room.epoch or not await self.follower.reach(room, wanted.seq):
             return Resumed("gap", 1, room.seq, None), room.seq
         first = wanted.seq + 1
         if room.since(wanted.seq) is None:
-            position = await self._store.position(agent.tenant_id, agent.fleet_id)
+            position = await self._store.position(visitor.tenant_id, visitor.fleet_id)
             if first < position.oldest_seq:
                 last = position.oldest_seq - 1
                 return Resumed("gap", first, last, position.oldest_seq - first), last

@@ -27,6 +27,7 @@ from ringforge_core.socket.joining import Joiner
 from ringforge_core.socket.measures import SocketMeasures
 from ringforge_core.socket.rooms import Rooms
 from ringforge_core.socket.system import KeyRevoked, NodeDraining
+from ringforge_core.socket.watching import Watchers
 
 RESTART = 1012
 DRAIN_BATCH = 200
@@ -53,6 +54,7 @@ class Gateway:
         self.fanout = Fanout(max_buffered=max_buffered)
         self.rooms = Rooms(self.fanout, store)
         self.pushes = Everywhere(self.rooms, store)
+        self.watchers = Watchers(self.rooms, store)
         self.measures = SocketMeasures(lambda: len(self.connections), self.rooms.agent_count)
         self.delivery: Delivery
         self.dispatcher: Dispatcher
@@ -199,6 +201,7 @@ class Gateway:
     async def drain(self, *, seconds: float) -> None:
         """Refuse new sockets, say goodbye, close in batches with 1012, and wait until they are gone."""
         self.draining = True
+        self.watchers.end_all()
         goodbye = NodeDraining(
             node=self.node, region="local", message="The hub restarts; reconnect.", reconnect_after_ms=1000
         )

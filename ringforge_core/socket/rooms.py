@@ -10,8 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
-from ringforge_core.plugin.capability import AgentSession
+from ringforge_core.plugin.administration import Told
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
@@ -25,11 +26,25 @@ AHEAD = 10_000
 """Events that a room keeps which came before their turn."""
 
 
+class Visitor(Protocol):
+    """Whoever comes into a room: an agent, or somebody who watches."""
+
+    tenant_id: str
+    fleet_id: str
+
+
+class Onlooker(Protocol):
+    """Sees what happens in a room, and is no member of it."""
+
+    def take(self, happening: Event | Told) -> None: ...
+
+
 class Room:
     """One fleet on this node."""
 
     __slots__ = (
         "agents", "ahead", "arrivals", "epoch", "fleet_id", "head", "opening", "recent", "seq", "tenant_id", "topics",
+        "watchers",
     )  # fmt: skip
 
     def __init__(self, tenant_id: str, fleet_id: str) -> None:
@@ -46,7 +61,8 @@ class Room:
         self.agents: dict[str, list[Channel]] = {}
         self.opening = asyncio.Lock()
         self.arrivals = 0
-        """Joins in work that hold the room open."""
+        """Joins in work, and watchers, that hold the room open."""
+        self.watchers: list[Onlooker] = []
 
     def keep(self, event: Event) -> None:
         """Keep an event that came early; past `AHEAD` of them they are read from the log in their turn."""
@@ -85,27 +101,27 @@ class Rooms:
         return sum(len(room.agents) for room in self._rooms.values())
 
     @asynccontextmanager
-    async def arrive(self, agent: AgentSession) -> AsyncIterator[Room]:
-        """The agent's room, held open while it joins; all who come at once wait for one opening."""
-        room = self._rooms.get(agent.fleet_id)
+    async def arrive(self, visitor: Visitor) -> AsyncIterator[Room]:
+        """The visitor's room, held open while it joins or watches; all who come at once wait for one opening."""
+        room = self._rooms.get(visitor.fleet_id)
         if room is None:
-            room = self._rooms[agent.fleet_id] = Room(agent.tenant_id, agent.fleet_id)
+            room = self._rooms[visitor.fleet_id] = Room(visitor.tenant_id, visitor.fleet_id)
         room.arrivals += 1
         try:
             if not room.epoch:
-                await self._open(room, agent)
+                await self._open(room)
             yield room
         finally:
             room.arrivals -= 1
             self._close_if_empty(room)
 
-    async def _open(self, room: Room, agent: AgentSession) -> None:
+    async def _open(self, room: Room) -> None:
         """Read where the log ends. The room is there before: what is committed by then is in the position, what comes
         meanwhile is kept by the room, so no event falls between."""
         async with room.opening:
             if room.epoch:
                 return
-            position = await self._store.position(agent.tenant_id, agent.fleet_id)
+            position = await self._store.position(room.tenant_id, room.fleet_id)
             room.epoch, room.seq = position.epoch, position.seq
             self._on_open(room)
 
@@ -146,6 +162,8 @@ class Rooms:
         room = self._rooms.get(fleet_id)
         if room is not None:
             self.broadcast(room, event, payload)
+            for onlooker in room.watchers:
+                onlooker.take(Told(event, payload))
 
     def to_agent(self, fleet_id: str, agent_id: str, event: str, payload: bytes) -> int:
         """Send an encoded payload to the agent's channels here; returns how many."""

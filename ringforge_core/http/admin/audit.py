@@ -8,11 +8,12 @@ import msgspec
 from litestar import Controller, get
 from litestar.params import QueryParameter
 
-from ringforge_core.audit import Entry, read_entries
+from ringforge_core.audit import read_entries
 from ringforge_core.errors import InvalidPayload
 from ringforge_core.http.admin.call import MOST, Call, Cursor, Limit
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.http.admin.texts import LINE
+from ringforge_core.plugin.records import AuditRecord
 
 Action = Annotated[
     str | None, QueryParameter(max_length=100, pattern=LINE, description="Only these, such as `api_key.created`.")
@@ -23,7 +24,7 @@ _LARGEST = 2**63 - 1
 class AuditPage(msgspec.Struct):
     """`count` is of this page; `next_cursor` is null on the last one."""
 
-    entries: list[Entry]
+    entries: list[AuditRecord]
     count: int
     next_cursor: str | None
 

@@ -95,6 +95,11 @@ class PresenceCapability(Capability[PresenceSettings]):
         fleet = self._fleets.get(fleet_id)
         return len(fleet.agents) if fleet else 0
 
+    def roster_of(self, fleet_id: str) -> list[RosterEntry]:
+        """The agents of the fleet that are present, who came last first."""
+        fleet = self._fleets.get(fleet_id)
+        return [presence.entry for presence in reversed(fleet.agents.values())] if fleet else []
+
     def _rejoined(self, fleet: FleetPresence, presence: Presence, agent: AgentSession, fields: JoinPresence) -> None:
         """One more channel, or a reconnect: the fleet hears of it only when it changes what the agent does."""
         before = state_of(presence.entry)

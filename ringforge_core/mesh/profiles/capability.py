@@ -9,6 +9,7 @@ import msgspec
 from ringforge_core.errors import Forbidden
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_events import TOPIC, AgentArrived, AgentDeparted, Profile, ProfileUpdated
+from ringforge_core.identity.agent_rows import profile_of
 from ringforge_core.identity.agents import get_agent, list_agents, move_agent, update_agent
 from ringforge_core.identity.paging import cursor_after
 from ringforge_core.identity.reach import may_change_fleet
@@ -38,7 +39,7 @@ class ProfilesCapability(Capability[NoSettings]):
         changed = await update_agent(
             self.hub.store, agent.tenant_id, agent.agent_id, request.patch(), actor=Actor.of(agent), once=call.once
         )
-        return ProfileUpdated(**changed.profile())
+        return ProfileUpdated(**profile_of(changed))
 
     @event("agent:get_profile")
     async def show(self, call: Call, request: GetProfile) -> ProfileReply:
@@ -47,7 +48,7 @@ class ProfilesCapability(Capability[NoSettings]):
         shown = await get_agent(
             self.hub.store, agent.tenant_id, request.agent_id or agent.agent_id, fleet_id=agent.fleet_id
         )
-        return ProfileReply(**shown.profile())
+        return ProfileReply(**profile_of(shown))
 
     @event("agent:list_profiles")
     async def index(self, call: Call, request: ListProfiles) -> Profiles:
@@ -56,7 +57,7 @@ class ProfilesCapability(Capability[NoSettings]):
         page = await list_agents(
             self.hub.store, agent.tenant_id, fleet_id=agent.fleet_id, cursor=request.cursor, limit=request.limit
         )
-        profiles = _fitting([Profile(**each.profile()) for each in page.items])
+        profiles = _fitting([Profile(**profile_of(each)) for each in page.items])
         cursor = page.cursor
         if len(profiles) < len(page.items):
             last = page.items[len(profiles) - 1]

@@ -1,0 +1,155 @@
+"""`plugin.Administration`, put together from identity, limits, audit and the socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from ringforge_core.audit import read_entries
+from ringforge_core.errors import InvalidPayload
+from ringforge_core.identity import Actor, Keys, agents
+from ringforge_core.identity.agent_detail import get_agent_detail
+from ringforge_core.identity.agents import AgentPatch
+from ringforge_core.identity.barring import kick_agent, unblock_agent
+from ringforge_core.identity.fleets import get_fleet, list_fleets
+from ringforge_core.limits import Quotas, read_usage
+from ringforge_core.plugin.administration import DASHBOARD, Operator, Position, Watch
+from ringforge_core.plugin.capability import AgentSession
+from ringforge_core.plugin.records import (
+    AgentDetail,
+    AgentInfo,
+    AuditRecord,
+    CountedFleet,
+    CreatedKey,
+    KeyInfo,
+    KeyKind,
+    Page,
+    PresentAgent,
+    RotatedKey,
+    Usage,
+)
+from ringforge_core.ports.store import Store
+from ringforge_core.socket.connection import POLICY
+from ringforge_core.socket.gateway import Gateway
+from ringforge_core.socket.speaking import speak
+
+KICKED = "kicked by the operator"
+BLOCKED = "blocked by the operator"
+
+
+@runtime_checkable
+class Rosters(Protocol):
+    """The capability that knows who is connected."""
+
+    def roster_of(self, fleet_id: str) -> Sequence[PresentAgent]:
+        """Who came last comes first."""
+
+
+class NoRosters:
+    """For a hub without the capability presence."""
+
+    def roster_of(self, fleet_id: str) -> Sequence[PresentAgent]:
+        return ()
+
+
+class Desk:
+    def __init__(self, store: Store, gateway: Gateway, quotas: Quotas) -> None:
+        self.rosters: Rosters = NoRosters()
+        self._store = store
+        self._gateway = gateway
+        self._quotas = quotas
+        self._keys = Keys(store)
+
+    async def fleets(self, tenant_id: str) -> Sequence[CountedFleet]:
+        found: list[CountedFleet] = []
+        cursor: str | None = None
+        while True:
+            page = await list_fleets(self._store, tenant_id, cursor=cursor)
+            found += page.items
+            cursor = page.cursor
+            if cursor is None:
+                return found[::-1]
+
+    async def agents(
+        self, tenant_id: str, *, fleet_id: str | None = None, cursor: str | None = None, limit: int = 200
+    ) -> Page[AgentInfo]:
+        return await agents.list_agents(self._store, tenant_id, fleet_id=fleet_id, cursor=cursor, limit=limit)
+
+    async def agent(self, tenant_id: str, agent_id: str) -> AgentDetail:
+        return await get_agent_detail(self._store, tenant_id, agent_id)
+
+    async def rename_agent(self, operator: Operator, agent_id: str, name: str) -> AgentInfo:
+        try:
+            patch = msgspec.convert({"name": name}, AgentPatch)
+        except msgspec.ValidationError as error:
+            raise InvalidPayload(
+                "An agent's name has 1 to 100 characters, none of them a control.", field="name", fix="Choose another name."
+            ) from error
+        return await agents.update_agent(self._store, operator.tenant_id, agent_id, patch, actor=_actor(operator))
+
+    async def kick_agent(self, operator: Operator, agent_id: str, *, block: bool) -> None:
+        agent = await kick_agent(self._store, operator.tenant_id, agent_id, block=block, actor=_actor(operator))
+        reason = BLOCKED if block else KICKED
+        self._gateway.pushes.close_agent(agent.agent_id, code=POLICY, reason=reason)
+
+    async def unblock_agent(self, operator: Operator, agent_id: str) -> None:
+        await unblock_agent(self._store, operator.tenant_id, agent_id, actor=_actor(operator))
+
+    async def delete_agent(self, operator: Operator, agent_id: str) -> None:
+        await agents.delete_agent(self._store, operator.tenant_id, agent_id, actor=_actor(operator))
+
+    def present(self, tenant_id: str, fleet_id: str) -> Sequence[PresentAgent]:
+        return self.rosters.roster_of(fleet_id)
+
+    async def keys(self, tenant_id: str, *, cursor: str | None = None, limit: int = 200) -> Page[KeyInfo]:
+        return await self._keys.page(tenant_id, cursor=cursor, limit=limit)
+
+    async def create_key(
+        self, operator: Operator, *, kind: KeyKind, fleet_id: str | None = None, name: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> CreatedKey:  # fmt: skip
+        return await self._keys.create(
+            operator.tenant_id, kind=kind, fleet_id=fleet_id, name=name, expires_at=expires_at, actor=_actor(operator)
+        )
+
+    async def rotate_key(self, operator: Operator, key_id: str, *, grace: timedelta) -> RotatedKey:
+        return await self._keys.rotate(operator.tenant_id, key_id, grace=grace, actor=_actor(operator))
+
+    async def revoke_key(self, operator: Operator, key_id: str) -> None:
+        await self._keys.revoke(operator.tenant_id, key_id, actor=_actor(operator))
+
+    async def usage(self, tenant_id: str) -> Usage:
+        return await read_usage(self._store, self._quotas, tenant_id)
+
+    async def audit(
+        self, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50
+    ) -> Sequence[AuditRecord]:
+        return await read_entries(self._store, tenant_id, before_seq=before_seq, action=action, limit=limit)
+
+    async def say(self, operator: Operator, fleet_id: str, event: str, payload: Mapping[str, Any]) -> Any:
+        await get_fleet(self._store, operator.tenant_id, fleet_id)
+        session = AgentSession(
+            session_id=operator.user_id, tenant_id=operator.tenant_id, fleet_id=fleet_id, agent_id=DASHBOARD,
+            name=operator.name, key_id=None, method=DASHBOARD, address=operator.address,
+        )  # fmt: skip
+        return await speak(self._gateway.dispatcher, session, event, payload)
+
+    async def position(self, tenant_id: str, fleet_id: str) -> Position:
+        await get_fleet(self._store, tenant_id, fleet_id)
+        position = await self._store.position(tenant_id, fleet_id)
+        return Position(position.epoch, position.seq)
+
+    @asynccontextmanager
+    async def watch(self, tenant_id: str, fleet_id: str, *, after: Position | None = None) -> AsyncIterator[Watch]:
+        await get_fleet(self._store, tenant_id, fleet_id)
+        gateway = self._gateway
+        async with gateway.watchers.watch(gateway.delivery, tenant_id, fleet_id, after) as watcher:
+            yield watcher
+
+
+def _actor(operator: Operator) -> Actor:
+    return Actor("user", operator.user_id, operator.address)

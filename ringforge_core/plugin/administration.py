@@ -1,0 +1,135 @@
+"""What people may do in their tenant: the door of a capability that gives them pages for it.
+
+Everything is scoped by a tenant: what is of another one is not found. Who may do what is for the caller to decide; the
+operator goes into the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from ringforge_core.plugin.records import (
+    AgentDetail,
+    AgentInfo,
+    AuditRecord,
+    CountedFleet,
+    CreatedKey,
+    KeyInfo,
+    KeyKind,
+    Page,
+    PresentAgent,
+    RotatedKey,
+    Usage,
+)
+from ringforge_core.ports.event_bus import Event
+
+DASHBOARD = "dashboard"
+"""The agent id of the human operator."""
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who acts in a tenant; agents know them as `dashboard`, by this name."""
+
+    tenant_id: str
+    user_id: str
+    name: str
+    address: str | None = None
+
+
+class Position(msgspec.Struct, frozen=True):
+    """How far somebody has read a fleet's log."""
+
+    epoch: str
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """From the text of one; None for anything else."""
+        epoch, _, seq = text.rpartition(":")
+        if not epoch or not (seq.isascii() and seq.isdecimal()) or len(seq) > 18:
+            return None
+        return cls(epoch, int(seq))
+
+
+class Told(msgspec.Struct, frozen=True):
+    """An ephemeral push to a whole fleet, such as `presence:left`; `body` is its JSON text."""
+
+    push: str
+    body: bytes
+
+
+class Watch(Protocol):
+    """What happens in a fleet, as it happens. The log's events come once and in order, for whomever they are."""
+
+    gap: bool
+    """What came after the position that was asked for cannot be had any more: look at everything anew."""
+
+    async def next(self) -> Sequence[Event | Told] | None:
+        """What has happened since the last call, at least one; None when the watch is over: the hub stops, or its owner
+        was too slow. Then watch again, from the last event's position."""
+
+
+class Administration(Protocol):
+    """Instants are aware; every verb that names a thing raises `NotFound` for one that the tenant does not have."""
+
+    async def fleets(self, tenant_id: str) -> Sequence[CountedFleet]:
+        """All of the tenant's, the oldest first."""
+
+    async def agents(
+        self, tenant_id: str, *, fleet_id: str | None = None, cursor: str | None = None, limit: int = 200
+    ) -> Page[AgentInfo]:
+        """Newest first, connected or not. Raises `InvalidPayload` for a strange cursor."""
+
+    async def agent(self, tenant_id: str, agent_id: str) -> AgentDetail: ...
+
+    async def rename_agent(self, operator: Operator, agent_id: str, name: str) -> AgentInfo:
+        """Its fleet hears of it. Raises `InvalidPayload` and `Conflict` (`name_conflict`)."""
+
+    async def kick_agent(self, operator: Operator, agent_id: str, *, block: bool) -> None:
+        """Close its connections with 1008; with `block` it does not come back until it is let in again."""
+
+    async def unblock_agent(self, operator: Operator, agent_id: str) -> None: ...
+
+    async def delete_agent(self, operator: Operator, agent_id: str) -> None: ...
+
+    def present(self, tenant_id: str, fleet_id: str) -> Sequence[PresentAgent]:
+        """The agents of the fleet that are connected, who came last first. The fleet must be known to be the tenant's."""
+
+    async def keys(self, tenant_id: str, *, cursor: str | None = None, limit: int = 200) -> Page[KeyInfo]:
+        """Those that are not revoked, newest first."""
+
+    async def create_key(
+        self, operator: Operator, *, kind: KeyKind, fleet_id: str | None = None, name: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> CreatedKey: ...  # fmt: skip
+
+    async def rotate_key(self, operator: Operator, key_id: str, *, grace: timedelta) -> RotatedKey: ...
+
+    async def revoke_key(self, operator: Operator, key_id: str) -> None: ...
+
+    async def usage(self, tenant_id: str) -> Usage: ...
+
+    async def audit(
+        self, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50
+    ) -> Sequence[AuditRecord]:
+        """Newest first; `before_seq` is the last `seq` of the page before."""
+
+    async def say(self, operator: Operator, fleet_id: str, event: str, payload: Mapping[str, Any]) -> Any:
+        """Do what the wire event of an agent does, as the agent `dashboard` of the fleet: `direct:send`, `memory:set` …
+
+        Returns the reply's payload. Raises what a capability refuses it with, and `Refused` (`unknown_event`).
+        """
+
+    async def position(self, tenant_id: str, fleet_id: str) -> Position:
+        """Where the fleet's log ends: what is read after this, and a watch from here on, leave nothing out."""
+
+    def watch(self, tenant_id: str, fleet_id: str, *, after: Position | None = None) -> AbstractAsyncContextManager[Watch]:
+        """Watch a fleet of the tenant, from a position or from now on."""
