@@ -2,6 +2,7 @@
 
 from bench.scenarios.direct_messages import DirectMessages
 from bench.scenarios.durable import DurableWrites
+from bench.scenarios.event_bus import EventBus
 from bench.scenarios.fanout import EphemeralFanOut, FanOut, FanOutFrom32
 from bench.scenarios.half_load import HalfLoad
 from bench.scenarios.idle import Idle1000, Idle10000
@@ -26,4 +27,5 @@ ALL: tuple[Scenario, ...] = (
     Idle10000(),
     SlowReaders(),
     Start(),
+    EventBus(),
 )

@@ -23,7 +23,7 @@ class Idle1000(Scenario):
     fleets = 1
 
     def applies_to(self, server: Server) -> bool:
-        return True
+        return bool(server.verbs)
 
     def measure(self, lab: Lab, server: Server) -> Reading:
         with lab.start(server, self.fleets) as running:

@@ -15,7 +15,7 @@ class Start(Scenario):
     metrics: ClassVar[tuple[Metric, ...]] = (Metric(name="seconds", unit="s until it serves", decimals=2, at_most=1),)
 
     def applies_to(self, server: Server) -> bool:
-        return True
+        return bool(server.verbs)
 
     def measure(self, lab: Lab, server: Server) -> Reading:
         with lab.start(server) as running:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -53,6 +53,8 @@ class Hub(Server):
     title = "Ringforge"
 
     def __init__(self) -> None:
+        self.environment: dict[str, str] = {}
+        """Settings besides those that every hub of the benchmark has."""
         self._prepared: dict[int, tempfile.TemporaryDirectory[str]] = {}
 
     def missing(self) -> str | None:
@@ -64,7 +66,7 @@ class Hub(Server):
         with _directory() as name:
             directory = Path(name)
             shutil.copytree(self._prepare(core, fleets), directory, dirs_exist_ok=True)
-            with _serving(directory, port, core) as child:
+            with _serving(directory, port, core, self.environment) as child:
                 yield Running(
                     port=port,
                     pid=child.pid,
@@ -82,21 +84,21 @@ class Hub(Server):
             keys_file.touch(mode=0o600)
             keys_file.write_text("\n".join(keys))
             port = free_port()
-            with _serving(Path(made.name), port, core):
+            with _serving(Path(made.name), port, core, {}):
                 for key in keys:
                     _remember(port, key)
             self._prepared[fleets] = made
         return Path(self._prepared[fleets].name)
 
 
-def _serving(directory: Path, port: int, core: int) -> AbstractContextManager[Child]:
+def _serving(directory: Path, port: int, core: int, more: Mapping[str, str]) -> AbstractContextManager[Child]:
     return serving(
         [*RINGFORGE, "serve"],
         core=core,
         is_ready=lambda: _is_healthy(port),
         log=directory / "log",
         cwd=directory,
-        environment={"RINGFORGE__HUB__LISTEN": f"127.0.0.1:{port}", "RINGFORGE__LOG__LEVEL": "warning"},
+        environment={"RINGFORGE__HUB__LISTEN": f"127.0.0.1:{port}", "RINGFORGE__LOG__LEVEL": "warning", **more},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ringforge_core.ports.event_bus import EventBus
@@ -24,3 +24,8 @@ class BusMeasures(Collector):
             ("lag", "Events on the bus that this hub has not handled yet.", load.lag),
         ):
             yield GaugeMetricFamily(f"ringforge_bus_{name}", text, value=value)
+        for name, text, value in (
+            ("refused", "Calls that found the event bus's queue full: backpressure.", load.refused),
+            ("skipped", "Records on the event bus that were no events.", load.skipped),
+        ):
+            yield CounterMetricFamily(f"ringforge_bus_{name}", text, value=value)

@@ -28,11 +28,15 @@ class MavenError(RuntimeError):
     """Maven could not resolve a class path; the message ends with what it printed."""
 
 
+def missing_program() -> str | None:
+    """The first program that is needed and not installed."""
+    return next((program for program in ("java", "mvn") if shutil.which(program) is None), None)
+
+
 def skip_without_java() -> None:
     """Skip the test, saying what to install, when a program is missing."""
-    for program in ("java", "mvn"):
-        if shutil.which(program) is None:
-            pytest.skip(_MISSING.format(program))
+    if (program := missing_program()) is not None:
+        pytest.skip(_MISSING.format(program))
 
 
 async def class_path(pom: Path) -> list[Path]:

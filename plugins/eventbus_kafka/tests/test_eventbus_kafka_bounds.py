@@ -54,6 +54,9 @@ async def topic_config(kafka: KafkaBroker, topic: Topic) -> dict[str, str]:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.address)
     await admin.start()
     try:
+        async with asyncio.timeout(SECONDS):  # the broker hears of a new topic a moment after it was made
+            while str(topic) not in await admin.list_topics():  # noqa: ASYNC110 — and tells nobody of it
+                await asyncio.sleep(0.05)
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, str(topic))])
         (described,) = await admin.describe_topics([str(topic)])
         entries = {entry[0]: entry[1] for entry in answer.resources[0][4]}

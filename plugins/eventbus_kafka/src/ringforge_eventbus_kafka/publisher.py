@@ -8,7 +8,7 @@ relay does after an `Unavailable`, waits for the first one.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import structlog
@@ -68,24 +68,27 @@ class Publisher:
                     await self._publish(events[start : start + size])
 
     async def _publish(self, events: Sequence[Event]) -> None:
+        self._waiting += len(events)
+        sending: dict[str, asyncio.Future[Any]] = {}
         waiting = len(events)
-        self._waiting += waiting
-        acknowledgements = []
         try:
             async with self._in_order:
-                await self._topics.ensure_known(map(topic_of, events))
+                await self._topics.ensure_known({topic_of(event) for event in events})
                 for event in events:
-                    acknowledgements.append(await self._send(event))
+                    if (future := await self._send(event)) is not None:
+                        sending[event.event_id] = future
                     self._waiting -= 1
                     waiting -= 1
+            await self._acknowledged(sending.values())
         finally:
             self._waiting -= waiting
-        await self._acknowledged([future for future in acknowledgements if future is not None])
+            for event_id, future in sending.items():
+                self._forget(event_id, future)
 
     async def _send(self, event: Event) -> asyncio.Future[Any] | None:
-        """The acknowledgement to come; None for an event that Kafka will never take."""
+        """Hand it to the producer, unless it is there already; None for an event that Kafka will never take."""
         if (sending := self._sending.get(event.event_id)) is not None:
-            return sending  # its caller gave up waiting; we wait on
+            return sending
         record = encode(event)
         if self._producer is None:
             self._producer = await connect(self._settings, self._options)
@@ -103,23 +106,26 @@ class Publisher:
             await self._replace_producer()
             raise
         self._sending[event.event_id] = future
-        future.add_done_callback(lambda done: self._sent(event.event_id, done))
         return future
 
-    def _sent(self, event_id: str, future: asyncio.Future[Any]) -> None:
-        del self._sending[event_id]
-        if not future.cancelled():
-            future.exception()  # seen, also when nobody waits for it any more
-
-    async def _acknowledged(self, acknowledgements: Sequence[asyncio.Future[Any]]) -> None:
-        if not acknowledgements:
-            return
-        done, _ = await asyncio.wait(acknowledgements)
-        failed = next((error for future in done if (error := future.exception()) is not None), None)
+    async def _acknowledged(self, acknowledgements: Collection[asyncio.Future[Any]]) -> None:
+        for future in acknowledgements:
+            if not future.done():  # those of one batch are done together, so few are waited for
+                await asyncio.wait([future])
+        failed = next((error for future in acknowledgements if (error := future.exception()) is not None), None)
         if failed is not None:
             async with self._in_order:
                 await self._replace_producer()
             raise failed
+
+    def _forget(self, event_id: str, future: asyncio.Future[Any]) -> None:
+        """Now, or when the broker has it: until then, who publishes it again waits for this one."""
+        if not future.done():
+            future.add_done_callback(lambda _: self._forget(event_id, future))
+            return
+        future.exception()  # seen, also when nobody waits for it any more
+        if self._sending.get(event_id) is future:
+            del self._sending[event_id]
 
     async def _replace_producer(self) -> None:
         """Start anew: after a refused batch, the numbers of an idempotent producer no longer fit the broker's."""

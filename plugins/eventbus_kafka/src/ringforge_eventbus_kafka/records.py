@@ -10,6 +10,7 @@ headers     event_id, tenant_id, epoch, seq (decimal): what a reader can tell wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 import structlog
@@ -37,7 +38,12 @@ class Record(msgspec.Struct, frozen=True):
 
 def topic_of(event: Event) -> str:
     """The name of the Kafka topic that the event belongs to."""
-    return str(Topic(event.tenant_id, event.fleet_id, event.topic))
+    return _topic_name(event.tenant_id, event.fleet_id, event.topic)
+
+
+@lru_cache(maxsize=10_000)
+def _topic_name(tenant_id: str, fleet_id: str, name: str) -> str:
+    return str(Topic(tenant_id, fleet_id, name))
 
 
 def encode(event: Event) -> Record:

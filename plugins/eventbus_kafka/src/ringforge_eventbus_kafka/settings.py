@@ -62,7 +62,7 @@ class KafkaEventBusSettings(Struct, frozen=True, forbid_unknown_fields=True):
     batch_bytes: Annotated[int, Meta(ge=1, description="Largest batch for one partition.")] = 131_072
     compression: Annotated[
         Literal["none", "gzip", "snappy", "lz4", "zstd"], Meta(description="How batches are compressed.")
-    ] = "gzip"
+    ] = "lz4"
     publish_seconds: Annotated[
         float, Meta(gt=0, description="How long a publish waits for the broker before the relay is told to try again.")
     ] = 10.0

@@ -20,6 +20,9 @@ PREFIX = "ringforge."
 _SET_ON_THE_TOPIC = 1
 """Kafka's code for a setting that was made on the topic itself, not the broker's default."""
 
+_NEWS_SECONDS = (0.05, 0.1, 0.2, 0.4)
+"""A broker may not have heard yet of a topic that was just made: how long to wait before it is asked again."""
+
 
 class Topics:
     """`partitions` is what this node knows: how many partitions each topic of ours has; `on_change` is called with it."""
@@ -132,8 +135,12 @@ class Topics:
 
     async def _settings_of(self, name: str) -> dict[str, str]:
         """What was set on the topic itself."""
-        (answer,) = await self._client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
-        code, message, _, _, entries = answer.resources[0]
+        for pause in (*_NEWS_SECONDS, None):
+            (answer,) = await self._client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+            code, message, _, _, entries = answer.resources[0]
+            if pause is None or for_code(code) is not UnknownTopicOrPartitionError:
+                break
+            await asyncio.sleep(pause)
         if code:
             raise for_code(code)(message)
         return {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_THE_TOPIC}
