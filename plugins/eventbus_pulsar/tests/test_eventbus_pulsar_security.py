@@ -18,7 +18,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from ringforge_core.errors import RingforgeError, Unavailable
+from ringforge_core.errors import ConfigError, RingforgeError, Unavailable
 from ringforge_core.plugin import Secret
 from ringforge_core.ports.event_bus import ReplayFilter
 from ringforge_core.testkit.event_bus import Collector, ids, new_event, new_topic
@@ -122,20 +122,20 @@ async def passes_an_event(bus) -> None:
 
 
 async def test_a_token_over_tls_gets_in(running_on, guarded: PulsarServer, trusted: str) -> None:
-    async with running_on(guarded, token=Secret(token("operator")), tls_trust_certs_file=trusted) as bus:
+    async with running_on(guarded, token=Secret(token("operator")), tls_ca_file=trusted) as bus:
         await passes_an_event(bus)
 
 
 async def test_oauth2_over_tls_gets_in(running_on, guarded: PulsarServer, trusted: str, issuer: str) -> None:
     client = {"oauth2_issuer_url": issuer, "oauth2_client_id": "hub", "oauth2_client_secret": Secret("sesame")}
-    async with running_on(guarded, **client, tls_trust_certs_file=trusted) as bus:
+    async with running_on(guarded, **client, tls_ca_file=trusted) as bus:
         await passes_an_event(bus)
 
 
 async def test_a_wrong_secret_is_told_with_what_to_check(running_on, guarded, trusted: str, issuer: str) -> None:
     client = {"oauth2_issuer_url": issuer, "oauth2_client_id": "hub", "oauth2_client_secret": Secret("guess")}
     with pytest.raises(Unavailable) as refused:
-        async with running_on(guarded, **client, tls_trust_certs_file=trusted):
+        async with running_on(guarded, **client, tls_ca_file=trusted):
             pass
     assert "oauth2_" in refused.value.fix
 
@@ -144,7 +144,7 @@ async def test_a_wrong_secret_is_told_with_what_to_check(running_on, guarded, tr
 async def test_no_token_or_another_role_does_not_get_in(running_on, guarded, trusted: str, given: str | None) -> None:
     chosen = Secret(token(given)) if given else None
     with pytest.raises(Unavailable) as refused:
-        async with running_on(guarded, token=chosen, tls_trust_certs_file=trusted):
+        async with running_on(guarded, token=chosen, tls_ca_file=trusted):
             pass
     assert "[event_bus.pulsar]" in refused.value.fix or "administrator" in refused.value.fix
 
@@ -155,10 +155,18 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_believed(running_on,
             pass
 
 
+@pytest.mark.parametrize("half", [{"oauth2_issuer_url": "http://127.0.0.1:9"}, {"tls_certificate_file": "hub.pem"}])
+async def test_half_a_credential_is_a_wrong_configuration(running_on, guarded, half: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match=r"\[event_bus\.pulsar\]") as wrong:
+        async with running_on(guarded, **half):
+            pass
+    assert wrong.value.fix
+
+
 async def test_no_secret_is_shown(running_on, guarded, trusted: str, caplog: pytest.LogCaptureFixture, capfd) -> None:
     secret = token("operator")
     with caplog.at_level(logging.DEBUG):
-        async with running_on(guarded, token=Secret(secret), tls_trust_certs_file=trusted) as bus:
+        async with running_on(guarded, token=Secret(secret), tls_ca_file=trusted) as bus:
             await passes_an_event(bus)
     printed = capfd.readouterr()
     assert secret not in caplog.text + printed.out + printed.err

@@ -36,6 +36,7 @@ class Session(msgspec.Struct, frozen=True):
 
 class PulsarEventBus(EventBus):
     def __init__(self, settings: PulsarEventBusSettings, context: AdapterContext) -> None:
+        settings.check()
         self._settings = settings
         self._decoder = Decoder()
         self._names = Names(settings.tenant, settings.namespace)

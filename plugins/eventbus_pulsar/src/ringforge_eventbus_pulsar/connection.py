@@ -36,7 +36,7 @@ def connect(settings: PulsarEventBusSettings, bearer: Bearer | None) -> Client:
             authentication=_authentication(settings, bearer),
             operation_timeout_seconds=max(1, round(settings.request_seconds)),
             connection_timeout_ms=round(settings.request_seconds * 1000),
-            tls_trust_certs_file_path=settings.tls_trust_certs_file,
+            tls_trust_certs_file_path=str(settings.tls_ca_file) if settings.tls_ca_file else None,
             tls_validate_hostname=settings.tls_validate_hostname,
             logger=pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull),  # what matters is raised, and logged here
             **_own_certificate(settings),
@@ -83,17 +83,16 @@ def _authentication(settings: PulsarEventBusSettings, bearer: Bearer | None) -> 
     """OAuth 2.0 too is a token to the client: its own way to get one would block the event loop."""
     if bearer is not None:
         return pulsar.AuthenticationToken(bearer.token)
-    if settings.tls_certificate_file and settings.tls_private_key_file:
-        return pulsar.AuthenticationTLS(settings.tls_certificate_file, settings.tls_private_key_file)
-    return None
+    certificate = _own_certificate(settings)
+    return pulsar.AuthenticationTLS(*certificate.values()) if certificate else None
 
 
 def _own_certificate(settings: PulsarEventBusSettings) -> dict[str, str]:
-    if not (settings.tls_certificate_file and settings.tls_private_key_file):
+    if settings.tls_certificate_file is None:
         return {}
     return {
-        "tls_certificate_file_path": settings.tls_certificate_file,
-        "tls_private_key_file_path": settings.tls_private_key_file,
+        "tls_certificate_file_path": str(settings.tls_certificate_file),
+        "tls_private_key_file_path": str(settings.tls_key_file),
     }
 
 

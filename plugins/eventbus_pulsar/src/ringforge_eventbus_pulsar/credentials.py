@@ -18,12 +18,12 @@ _EARLY_SECONDS = 30.0
 
 def tls(settings: PulsarEventBusSettings) -> ssl.SSLContext | bool:
     """The context for https; True is httpx's own."""
-    if not (settings.tls_trust_certs_file or settings.tls_certificate_file or not settings.tls_validate_hostname):
+    if not (settings.tls_ca_file or settings.tls_certificate_file or not settings.tls_validate_hostname):
         return True
-    context = ssl.create_default_context(cafile=settings.tls_trust_certs_file)
+    context = ssl.create_default_context(cafile=settings.tls_ca_file)
     context.check_hostname = settings.tls_validate_hostname
     if settings.tls_certificate_file:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_private_key_file)
+        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
     return context
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from ringforge_core.errors import ConfigError
 from ringforge_core.plugin import Secret
 
 
@@ -20,19 +22,39 @@ class PulsarEventBusSettings(Struct, frozen=True, forbid_unknown_fields=True):
         "ringforge"
     )
     namespace: Annotated[str, Meta(description="The tenant's namespace that holds all fleets' topics.")] = "default"
-    token: Annotated[Secret | None, Meta(description="A JSON Web Token for brokers and administration.")] = None
+    token: Annotated[
+        Secret | None,
+        Meta(description="A JSON Web Token for brokers and administration.", examples=["file:/run/secrets/pulsar_token"]),
+    ] = None
     oauth2_issuer_url: Annotated[
-        str | None, Meta(description="OAuth 2.0 client credentials instead of a token: who issues the tokens.")
+        str | None,
+        Meta(description="Instead of a token: who issues tokens (OAuth 2.0).", examples=["https://id.example.org"]),
     ] = None
-    oauth2_audience: str | None = None
-    oauth2_client_id: str | None = None
-    oauth2_client_secret: Secret | None = None
-    tls_trust_certs_file: Annotated[
-        str | None, Meta(description="The certificate authorities to trust; by default those of certifi.")
+    oauth2_client_id: Annotated[str | None, Meta(description="The hub's name at the issuer.", examples=["ringforge"])] = (
+        None
+    )
+    oauth2_client_secret: Annotated[
+        Secret | None, Meta(description="The hub's secret there.", examples=["env:PULSAR_CLIENT_SECRET"])
     ] = None
-    tls_certificate_file: Annotated[str | None, Meta(description="This hub's own certificate, for mutual TLS.")] = None
-    tls_private_key_file: str | None = None
-    tls_validate_hostname: bool = True
+    oauth2_audience: Annotated[
+        str | None, Meta(description="What the token is for, where the issuer asks.", examples=["urn:pulsar:cluster"])
+    ] = None
+    tls_ca_file: Annotated[
+        Path | None,
+        Meta(
+            description="Authorities that the brokers' certificates are checked against; by default those of certifi.",
+            examples=["/etc/pulsar/ca.pem"],
+        ),
+    ] = None
+    tls_certificate_file: Annotated[
+        Path | None, Meta(description="The hub's own certificate, for mutual TLS.", examples=["/etc/pulsar/hub.pem"])
+    ] = None
+    tls_key_file: Annotated[
+        Path | None, Meta(description="The key of that certificate.", examples=["/etc/pulsar/hub.key"])
+    ] = None
+    tls_validate_hostname: Annotated[
+        bool, Meta(description="Whether a certificate must be for the host that was asked for.")
+    ] = True
     compression: Annotated[
         Literal["none", "lz4", "zlib", "zstd", "snappy"], Meta(description="Of the messages, batch by batch.")
     ] = "lz4"
@@ -62,3 +84,16 @@ class PulsarEventBusSettings(Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(ge=0, description="How much later than its successors an event may come and still get its place in a page."),
     ] = 300.0
+
+    def check(self) -> None:
+        """Raises `ConfigError` for settings that only make sense together."""
+        if bool(self.tls_certificate_file) != bool(self.tls_key_file):
+            raise ConfigError(
+                "[event_bus.pulsar] has one of tls_certificate_file and tls_key_file",
+                fix="Give both for mutual TLS, or neither.",
+            )
+        if self.oauth2_issuer_url and not (self.oauth2_client_id and self.oauth2_client_secret):
+            raise ConfigError(
+                "[event_bus.pulsar] has oauth2_issuer_url without a client",
+                fix="Give oauth2_client_id and oauth2_client_secret too.",
+            )
