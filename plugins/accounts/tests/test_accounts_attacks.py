@@ -158,6 +158,21 @@ async def test_link_prefetch_opening_a_link_changes_nothing(people: People) -> N
     assert "Password set" in answer.text
 
 
+async def test_host_header_poisoning_links_in_mails_lead_to_the_hub(people: People) -> None:
+    """With a Host of their own, attackers ask for somebody's new password, and would be sent the link's token."""
+    await people.newcomer(EMAIL)
+    attacker = people.browser()
+    form = hidden_fields(await attacker.open("/auth/forgot"), "/auth/forgot")
+    headers = {"host": "evil.example", "origin": "http://evil.example", "x-forwarded-host": "evil.example"}
+    answer = await attacker.client.post("/auth/forgot", data={**form, "email": EMAIL}, headers=headers)
+    assert answer.status_code in (200, 403)
+    await attacker.submit("/auth/forgot", email=EMAIL)  # so that there is a mail in any case
+    await people.mailbox.wait(EMAIL, 2 if answer.status_code == 403 else 3)
+    for mail in people.mailbox.to(EMAIL):
+        assert "evil.example" not in mail.get_content()
+        assert people.hub.http_url in mail.get_content()
+
+
 async def test_no_get_changes_anything(people: People) -> None:
     ada = await people.newcomer(EMAIL)
 

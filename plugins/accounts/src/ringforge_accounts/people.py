@@ -94,6 +94,6 @@ async def _find(store: Store, condition: sa.ColumnElement[bool]) -> User | None:
     )
     query = sa.select(
         users.c.id, users.c.email, users.c.name, users.c.password_hash, users.c.totp_secret.is_not(None), home
-    ).where(condition, users.c.disabled_at.is_(None))
+    ).where(condition)
     row = await store.read(lambda connection: connection.execute(query).one_or_none())
     return None if row is None else User(*row)

@@ -141,8 +141,7 @@ def _of_cookie(token: bytes, at: datetime) -> sa.Select[Any]:
         .join(memberships, memberships.c.user_id == users.c.id)
         .join(tenants, tenants.c.id == memberships.c.tenant_id)
         .where(
-            user_sessions.c.token_digest == token, user_sessions.c.expires_at > at, users.c.disabled_at.is_(None),
-            tenants.c.suspended_at.is_(None),
+            user_sessions.c.token_digest == token, user_sessions.c.expires_at > at, tenants.c.suspended_at.is_(None),
         )
         .order_by(memberships.c.inserted_at, memberships.c.tenant_id)
     )  # fmt: skip

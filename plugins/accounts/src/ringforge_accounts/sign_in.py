@@ -91,16 +91,16 @@ class SignIn:
         """Before a password or a link is looked at."""
         await tries.count_try(
             self._store,
-            tries.Bound("account", subject, self._settings.tries_per_account),
             tries.Bound("address", tries.network(address), self._settings.tries_per_address),
+            tries.Bound("account", subject, self._settings.tries_per_account),
         )
 
     async def count_code(self, user_id: str, address: str | None) -> None:
         """Before a code of a second factor is looked at."""
         await tries.count_try(
             self._store,
-            tries.Bound("code", user_id, self._settings.tries_per_account),
             tries.Bound("address", tries.network(address), self._settings.tries_per_address),
+            tries.Bound("code", user_id, self._settings.tries_per_account),
         )
 
     async def count_mail(self, address: str | None) -> None:

@@ -47,7 +47,10 @@ class Forgive(msgspec.Struct, frozen=True):
 
 
 async def count_try(store: Store, *bounds: Bound) -> None:
-    """Count one for each bound; raises `LimitReached` (`rate_limited`) when any was full already."""
+    """Count one for each bound up to the first that is full: that one is raised as `LimitReached` (`rate_limited`).
+
+    The bound of the address stands first: from one that is refused, nobody uses up another's account, or the table.
+    """
     await store.apply(_count, Try(bounds, now()))
 
 
@@ -70,7 +73,7 @@ def _count(tx: Transaction, commands: Sequence[Try]) -> list[LimitReached | None
 
 
 def _count_all(tx: Transaction, command: Try) -> LimitReached | None:
-    refusals = [_count_one(tx, bound, command.at) for bound in command.bounds]
+    refusals = (_count_one(tx, bound, command.at) for bound in command.bounds)
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 

@@ -22,7 +22,6 @@ def upgrade() -> None:
         sa.Column("totp_secret", sa.LargeBinary, comment="sealed"),
         sa.Column("totp_pending", sa.LargeBinary, comment="sealed; not confirmed with a first code yet"),
         sa.Column("totp_step", sa.BigInteger, nullable=False, server_default="0", comment="of the last code that was used"),
-        sa.Column("disabled_at", Instant),
         sa.Column("inserted_at", Instant, nullable=False),
         sa.Column("updated_at", Instant, nullable=False),
     )

@@ -40,8 +40,11 @@ class Desk:
         self.visitor = Visitor(self.address, request.headers.get("user-agent", "")[:CUT_BROWSER] or None)
         self.cookie = request.cookies.get(SESSION_COOKIE)
         self.visit = request.cookies.get(VISIT_COOKIE) or new_token()
-        self.base_url = accounts.hub.public_url or str(request.base_url).rstrip("/")
-        self._is_https = is_https_url(self.base_url) or request.scope["scheme"] == "https"
+        self.origin = accounts.hub.public_url or str(request.base_url).rstrip("/")
+        """The hub as this browser calls it."""
+        self.base_url = accounts.hub.public_url or _own_address(request)
+        """What links in mails begin with: nothing that the request says, for that may be an attacker's."""
+        self._is_https = is_https_url(self.origin)
 
     @property
     def person(self) -> SignedIn | None:
@@ -114,6 +117,12 @@ class Desk:
         return Cookie(
             key=key, value=value, path=path, max_age=max_age, httponly=True, secure=self._is_https, samesite="lax"
         )
+
+
+def _own_address(request: Request[Any, Any, Any]) -> str:
+    host, port = request.scope["server"] or ("127.0.0.1", None)
+    shown = f"[{host}]" if ":" in host else host
+    return f"{request.scope['scheme']}://{shown}" + (f":{port}" if port else "")
 
 
 AtDesk = NamedDependency[Desk]

@@ -64,7 +64,7 @@ class ProviderPages(Controller):
 
 
 def callback_url(desk: Desk, adapter: str) -> str:
-    return f"{desk.base_url}/auth/{adapter}/callback"
+    return f"{desk.origin}/auth/{adapter}/callback"
 
 
 async def complete(desk: Desk, adapter: str, parameters: dict[str, str]) -> Page:
