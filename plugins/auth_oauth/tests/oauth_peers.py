@@ -29,14 +29,14 @@ DEADLINE = 20.0
 
 
 @asynccontextmanager
-async def oidc_provider() -> AsyncIterator[str]:
-    """The issuer of a running provider."""
+async def oidc_provider(port: int | None = None, callback: str = CALLBACK) -> AsyncIterator[str]:
+    """The issuer of a running provider, whose one application is called back there."""
     node = shutil.which("node")
     if node is None or not (PEER / "node_modules" / "oidc-provider").exists():
         pytest.skip("node, or the npm packages of tests/oidc_peer, are missing: npm ci --prefix tests/oidc_peer")
-    port = free_port()
+    port = port or free_port()
     process = await asyncio.create_subprocess_exec(
-        node, "server.mjs", str(port), CALLBACK, cwd=PEER, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        node, "server.mjs", str(port), callback, cwd=PEER, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         assert process.stdout is not None
