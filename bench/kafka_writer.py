@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,18 +17,12 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from bench.event_writing import PARTITIONS, TOPIC, Write, in_slices, one_by_one
 from bench.servers.event_buses import Written
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.plugin.manager import PluginManager
 from ringforge_core.ports.event_bus import Event, EventBus
-from ringforge_core.testkit.event_bus_events import new_event, new_topic
-
-AGENTS = 100
-SLICE = 1_000
-PARTITIONS = 6
-BODY = msgspec.Raw(msgspec.json.encode({"payload": {"kind": "custom", "description": "x" * 60}}))
-
-Write = Callable[[Sequence[Event]], Awaitable[Any]]
+from ringforge_core.testkit.event_bus_events import new_topic
 
 
 @asynccontextmanager
@@ -63,39 +55,6 @@ async def adapter(address: str) -> AsyncIterator[Write]:
     await bus.ensure_topic(TOPIC, retention=timedelta(hours=1), partitions=PARTITIONS)
     yield bus.publish
     await bus.stop()
-
-
-TOPIC = new_topic()
-_numbers = count(1)
-
-
-def events(how_many: int) -> list[Event]:
-    return [
-        msgspec.structs.replace(new_event(TOPIC, key=f"ag_{n % AGENTS}", body=BODY), epoch="bench", seq=next(_numbers))
-        for n in range(how_many)
-    ]
-
-
-async def one_by_one(write: Write, seconds: float) -> float:
-    """Each agent writes its next event when the one before is acknowledged."""
-    written, started = 0, time.perf_counter()
-
-    async def agent() -> None:
-        nonlocal written
-        while time.perf_counter() - started < seconds:
-            await write(events(1))
-            written += 1
-
-    await asyncio.gather(*(agent() for _ in range(AGENTS)))
-    return written / (time.perf_counter() - started)
-
-
-async def in_slices(write: Write, seconds: float) -> float:
-    written, started = 0, time.perf_counter()
-    while time.perf_counter() - started < seconds:
-        await write(events(SLICE))
-        written += SLICE
-    return written / (time.perf_counter() - started)
 
 
 async def main(kind: str, address: str, seconds: float) -> Written:

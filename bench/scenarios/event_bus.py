@@ -1,4 +1,4 @@
-"""Events on their way to Kafka: what the hub and its adapter cost beside the bare client library."""
+"""Events on their way to a broker: what the hub and its adapter cost beside the bare client library."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.lab import Lab, Reading, limits
 from bench.loadgen import Request
 from bench.scenarios.requests import unanswered
 from bench.scenarios.scenario import Metric, Scenario
-from bench.servers.event_buses import HubOnKafka, Writer, seconds_behind
+from bench.servers.event_buses import HubOnBroker, Writer, seconds_behind
 from bench.servers.hub import Hub
 from bench.servers.server import Server, Verb
 
@@ -16,7 +16,7 @@ from bench.servers.server import Server, Verb
 class EventBus(Scenario):
     name = "event-bus"
     title = (
-        "100 agents, one change open each, acknowledged after its commit and carried to Kafka; beside Kafka's client alone"
+        "100 agents, one change open each, acknowledged after its commit and carried to a broker; its client alone beside"
     )
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(name="replies", unit="events/s, each acknowledged"),
@@ -33,5 +33,5 @@ class EventBus(Scenario):
             return Reading(values={"replies": written.one_by_one, "slices": written.in_slices})
         with lab.start(server) as running:
             result = lab.run(Request, running, running.pushes[Verb.WRITE], connections=100, window=1)
-            behind = seconds_behind(running) if isinstance(server, HubOnKafka) else 0.0
+            behind = seconds_behind(running) if isinstance(server, HubOnBroker) else 0.0
         return Reading(values={"replies": result.rate, "behind": behind}, faults=unanswered(result), remarks=limits(result))

@@ -1,6 +1,6 @@
 """What can be measured."""
 
-from bench.servers.event_buses import Aiokafka, HubOnKafka, KafkaAdapter
+from bench.servers.event_buses import Aiokafka, HubOnKafka, HubOnPulsar, KafkaAdapter, PulsarAdapter, PulsarClient
 from bench.servers.hub import Hub
 from bench.servers.nats import Nats
 from bench.servers.node_ws import NodeWs
@@ -10,7 +10,9 @@ from bench.servers.server import Server
 HUB = Hub()
 REFERENCE = Reference()
 PEERS: tuple[Server, ...] = (Nats(), NodeWs())
-BUSES: tuple[Server, ...] = (HubOnKafka(), KafkaAdapter(), Aiokafka())
+BUSES: tuple[Server, ...] = (
+    HubOnKafka(), KafkaAdapter(), Aiokafka(), HubOnPulsar(), PulsarAdapter(), PulsarClient(),
+)  # fmt: skip
 """Measured by the scenario event-bus alone."""
 
 ALL: tuple[Server, ...] = (HUB, REFERENCE, *PEERS, *BUSES)

@@ -1,4 +1,4 @@
-"""Ways of an event to Apache Kafka: through a hub, through the hub's adapter alone, and through aiokafka alone."""
+"""Ways of an event to a broker: through a hub, through the hub's adapter alone, and through the client library alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from bench.servers.hub import Hub
 from bench.servers.server import Running, Server, Verb
 from ringforge_core.testkit.kafka import own_kafka_broker
 from ringforge_core.testkit.maven import missing_program
+from ringforge_core.testkit.pulsar import own_pulsar_server
 
 PATIENCE = 60.0
 
@@ -38,13 +40,16 @@ def _missing() -> str | None:
     )
 
 
-class HubOnKafka(Hub):
-    name = "hub-on-kafka"
-    title = "Ringforge on Kafka"
+class HubOnBroker(Hub):
     verbs: ClassVar[frozenset[Verb]] = frozenset()  # only what the scenario event-bus measures
 
     def missing(self) -> str | None:
         return _missing()
+
+
+class HubOnKafka(HubOnBroker):
+    name = "hub-on-kafka"
+    title = "Ringforge on Kafka"
 
     @contextmanager
     def start(self, core: int, fleets: int = 1) -> Iterator[Running]:
@@ -57,12 +62,28 @@ class HubOnKafka(Hub):
                 yield running
 
 
+class HubOnPulsar(HubOnBroker):
+    name = "hub-on-pulsar"
+    title = "Ringforge on Pulsar"
+
+    @contextmanager
+    def start(self, core: int, fleets: int = 1) -> Iterator[Running]:
+        with own_pulsar_server() as pulsar:
+            self.environment = {
+                "RINGFORGE__EVENT_BUS__USE": "pulsar",
+                "RINGFORGE__EVENT_BUS__PULSAR__SERVICE_URL": pulsar.service_url,
+                "RINGFORGE__EVENT_BUS__PULSAR__ADMIN_URL": pulsar.admin_url,
+            }
+            with super().start(core, fleets) as running:
+                yield running
+
+
 def seconds_behind(running: Running) -> float:
     """How long it takes from now until the broker has all that the hub acknowledged."""
     started = time.monotonic()
     while _backlog(running.port):
         if time.monotonic() - started > PATIENCE:
-            raise CannotServe(f"the hub still has events after {PATIENCE:g} s that Kafka has not taken")
+            raise CannotServe(f"the hub still has events after {PATIENCE:g} s that the broker has not taken")
         time.sleep(0.02)
     return time.monotonic() - started
 
@@ -76,10 +97,11 @@ def _backlog(port: int) -> float:
 
 
 class Writer(Server):
-    """A program that only writes to Kafka; `kind` says with what."""
+    """A program that only writes to a broker; `kind` says with what."""
 
     verbs: ClassVar[frozenset[Verb]] = frozenset()
     kind: ClassVar[str]
+    program: ClassVar[str]
 
     def missing(self) -> str | None:
         return _missing()
@@ -87,23 +109,57 @@ class Writer(Server):
     def start(self, core: int, fleets: int = 1) -> AbstractContextManager[Running]:
         raise NotImplementedError("a writer is measured as a whole, see `write`")
 
+    @abstractmethod
+    def broker(self) -> AbstractContextManager[Sequence[str]]:
+        """A broker of its own; what the program must know to find it."""
+
     def write(self, core: int, seconds: float) -> Written:
         """Write for so long in each way, from that core."""
-        with own_kafka_broker() as broker, on_core(core):
-            command = [sys.executable, "-m", "bench.kafka_writer", self.kind, broker.address, str(seconds)]
+        with self.broker() as address, on_core(core):
+            command = [sys.executable, "-m", self.program, self.kind, *address, str(seconds)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=10 * PATIENCE, check=False)  # noqa: S603
         if done.returncode:
-            raise CannotServe(f"bench.kafka_writer ended with status {done.returncode}: {done.stderr[-1000:]}")
+            raise CannotServe(f"{self.program} ended with status {done.returncode}: {done.stderr[-1000:]}")
         return msgspec.json.decode(done.stdout, type=Written)
 
 
-class KafkaAdapter(Writer):
+class KafkaWriter(Writer):
+    program = "bench.kafka_writer"
+
+    @contextmanager
+    def broker(self) -> Iterator[Sequence[str]]:
+        with own_kafka_broker() as broker:
+            yield (broker.address,)
+
+
+class KafkaAdapter(KafkaWriter):
     name = "kafka-adapter"
     title = "the Kafka bus alone"
     kind = "adapter"
 
 
-class Aiokafka(Writer):
+class Aiokafka(KafkaWriter):
     name = "aiokafka"
     title = "aiokafka alone"
+    kind = "bare"
+
+
+class PulsarWriter(Writer):
+    program = "bench.pulsar_writer"
+
+    @contextmanager
+    def broker(self) -> Iterator[Sequence[str]]:
+        with own_pulsar_server() as pulsar:
+            yield (pulsar.service_url, pulsar.admin_url)
+
+
+class PulsarAdapter(PulsarWriter):
+    name = "pulsar-adapter"
+    title = "the Pulsar bus alone"
+    kind = "adapter"
+
+
+class PulsarClient(PulsarWriter):
+    name = "pulsar-client"
+    title = "pulsar-client alone"
     kind = "bare"
