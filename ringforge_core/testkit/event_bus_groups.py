@@ -30,6 +30,16 @@ class GroupContract(BusContract):
         assert sorted(await together.wait_for(50, seconds=self.seconds)) == sorted(sent)
         assert not set(members[0].ids) & set(members[1].ids), "an event was handled by two members of a group"
 
+    async def test_a_new_group_begins_now(self, bus: EventBus, publish_durably: PublishDurably) -> None:
+        topic = new_topic()
+        before, collector = Collector(topic), Collector(topic)
+        await bus.subscribe(before)
+        await publish_durably(new_events(topic, 3))
+        await before.wait_for(3, seconds=self.seconds)
+        await bus.subscribe(collector, group=f"workers-{uuid4()}")
+        sent = await publish_durably(new_events(topic, 3))
+        assert await collector.wait_for(3, seconds=self.seconds) == ids(sent)
+
     async def test_a_group_keeps_the_order_of_each_key(self, bus: EventBus, publish_durably: PublishDurably) -> None:
         topic, group = new_topic(), f"workers-{uuid4()}"
         collector = Collector(topic)

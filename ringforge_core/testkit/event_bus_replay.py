@@ -34,6 +34,9 @@ class ReplayContract(BusContract):
         sent = await publish_durably(new_events(topic, 3))
         await bus.publish(sent)
         assert ids((await bus.replay(topic, ReplayFilter())).events) == ids(sent)
+        first = await bus.replay(topic, ReplayFilter(limit=2))
+        assert (ids(first.events), first.next_seq) == (ids(sent[:2]), sent[1].seq)
+        assert ids((await bus.replay(topic, ReplayFilter(limit=2, newest=True))).events) == ids(sent[1:])
 
     async def test_replay_filters(self, bus: EventBus, publish_durably: PublishDurably) -> None:
         topic, start = new_topic(), datetime.now(UTC) - timedelta(seconds=60)

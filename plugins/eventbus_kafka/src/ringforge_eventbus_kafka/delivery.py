@@ -74,6 +74,9 @@ class Delivery(Subscription):
                 except FAILURES as error:
                     log.warning("kafka_poll_failed", error=f"{type(error).__name__} {error}", retry_after_seconds=delay)
                     delay = await self._pause(delay)
+                except Exception:  # a fault of ours must not end the deliveries of this hub
+                    log.exception("kafka_delivery_failed", retry_after_seconds=delay)
+                    delay = await self._pause(delay)
                 else:
                     delay = FIRST_DELAY
         finally:
