@@ -121,6 +121,16 @@ async def test_connecting_needs_the_session_that_began_it(people: People) -> Non
     assert "mirror</strong>" not in (await victim.open("/account")).text
 
 
+async def test_connecting_does_not_go_on_in_the_session_of_the_next_person_at_the_browser(people: People) -> None:
+    await people.newcomer("bob@example.org")
+    browser = await people.newcomer(EMAIL)
+    state = await begin(browser, page="/account", path="/account/connect/mirror")
+    await browser.submit("/auth/logout", page="/account")
+    await browser.submit("/auth/login", email="bob@example.org", password=PASSWORD)
+    assert (await come_back(browser, state)).status_code == 400
+    assert "mirror</strong>" not in (await browser.open("/account")).text
+
+
 async def test_state_replay_an_answer_counts_once(people: People) -> None:
     ada = people.browser()
     state = await begin(ada)
