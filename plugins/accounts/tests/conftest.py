@@ -10,7 +10,9 @@ from argon2 import PasswordHasher
 sys.path.insert(0, str(Path(__file__).parent))
 
 from accounts_browser import People, running_people
-from ringforge_accounts import passwords
+from ringforge_accounts import passwords, tries
+
+from ringforge_core.plugin import now
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +21,13 @@ def cheap_hashes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     if "real_hashes" not in request.keywords:
         monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     passwords._nobodys_hash.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def within_one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries are counted by the quarter of an hour: no test falls into two."""
+    at = now()
+    monkeypatch.setattr(tries, "now", lambda: at)
 
 
 @pytest.fixture
