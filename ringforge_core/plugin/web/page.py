@@ -11,10 +11,11 @@ from ringforge_core.plugin.web.people import Role, SignedIn
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """Somebody looks at a page: who, and with what in the query."""
+    """Somebody looks at a page: who, with what in the query, and at which fleet of their tenant."""
 
     person: SignedIn
     query: Mapping[str, str]
+    fleet_id: str
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

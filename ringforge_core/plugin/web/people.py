@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import msgspec
@@ -62,6 +63,8 @@ class People(Protocol):
     """Takes a POST."""
     switch_path: str
     """Takes a POST with `tenant_id`, and `next`."""
+    links: Sequence[tuple[str, str]]
+    """The title and path of each page about people, for a menu."""
 
     async def signed_in(self, connection: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
         """The person whose session cookie came with the request; None without a valid one."""

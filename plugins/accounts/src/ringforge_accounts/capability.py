@@ -46,6 +46,7 @@ class Accounts(Capability[AccountsSettings]):
     sign_in_path: ClassVar[str] = "/auth/login"
     sign_out_path: ClassVar[str] = "/auth/logout"
     switch_path: ClassVar[str] = "/account/switch"
+    links: ClassVar[Sequence[tuple[str, str]]] = (("Account", "/account"), ("Team", "/team"))
 
     def __init__(self, hub: Hub, settings: AccountsSettings) -> None:
         super().__init__(hub, settings)

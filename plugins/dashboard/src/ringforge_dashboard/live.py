@@ -1,0 +1,110 @@
+"""The event stream of one tab: what happens in the fleet, as pieces of HTML with their `(epoch, seq)`.
+
+A stream begins where the page was read, or where the tab's last stream ended (`Last-Event-ID`), so nothing is left out
+and what comes twice has the same id. When that is not possible any more, or other agents are present than the page shows,
+it says `reset`: the tab then reads its page anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request
+
+from ringforge_core.plugin.administration import Position, Told, Watch
+from ringforge_core.plugin.records import PresentAgent
+from ringforge_core.plugin.web import people_of
+from ringforge_core.ports.event_bus import Event
+from ringforge_dashboard.fragments import Fragments
+
+if TYPE_CHECKING:
+    from ringforge_dashboard.capability import Dashboard
+    from ringforge_dashboard.desk import Desk
+
+BEAT_SECONDS = 10.0
+"""How often a stream shows that it lives, and looks whether its person is still signed in."""
+GATHER_SECONDS = 0.1
+"""How long happenings are gathered: a busy fleet makes ten updates a second, not ten thousand."""
+
+
+class Live(msgspec.Struct, frozen=True):
+    """What a page wants to hear of: from where on, of whom it showed as present, and what it shows of it."""
+
+    after: Position
+    shows: tuple[str, ...]
+    """`roster`: rows of agents · `agent:<id>`: what one does · `activity`: the feed · `chat`: conversations."""
+    present: str = ""
+
+
+def digest(present: Iterable[PresentAgent]) -> str:
+    """A short text that is another one when other agents are present, or do something else."""
+    text = "\n".join(f"{each.agent_id} {each.name} {each.state} {each.task} {each.load}" for each in present)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def live_url(desk: Desk, live: Live) -> str:
+    wanted = {"fleet": desk.fleet.id, "after": str(live.after), "shows": ",".join(live.shows), "present": live.present}
+    return f"/dashboard/live?{urlencode(wanted)}"
+
+
+async def stream(dashboard: Dashboard, request: Request[Any, Any, Any], desk: Desk) -> AsyncIterator[bytes]:
+    """Server-sent events, until the browser or the hub ends it, or the person is signed out."""
+    administration, query = dashboard.hub.administration, request.query_params
+    after = Position.parse(request.headers.get("last-event-id", "")) or Position.parse(query.get("after", ""))
+    fragments = Fragments(query.get("shows", "").split(","), desk)
+    yield b"retry: 1000\n\n"
+    async with administration.watch(desk.tenant_id, desk.fleet.id, after=after) as watch:
+        present = administration.present(desk.tenant_id, desk.fleet.id)
+        if watch.gap or after is None or query.get("present", "") not in ("", digest(present)):
+            yield message("reset", "", await administration.position(desk.tenant_id, desk.fleet.id))
+        else:
+            yield message("ready", "", after)
+        while True:
+            happenings = await _gathered(watch)
+            if happenings is None:
+                return
+            if not happenings:
+                yield b": still here\n\n"
+                if not await _is_still_signed_in(dashboard, request, desk):
+                    return
+                continue
+            last = next((each for each in reversed(happenings) if isinstance(each, Event)), None)
+            html = fragments.of(happenings)
+            if html or last is not None:
+                yield message("swap", html, Position(last.epoch, last.seq) if last is not None else None)
+
+
+def message(event: str, data: str, at: Position | None) -> bytes:
+    """One server-sent event; without a position the browser keeps the one that it had."""
+    lines = [f"id: {at}"] if at is not None else []
+    lines.append(f"event: {event}")
+    lines += [f"data: {line}" for line in data.splitlines() or [""]]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+async def _gathered(watch: Watch) -> Sequence[Event | Told] | None:
+    """What happened, with what follows within a moment; empty when nothing did, None when the watch is over."""
+    try:
+        async with asyncio.timeout(BEAT_SECONDS):
+            first = await watch.next()
+    except TimeoutError:
+        return ()
+    if first is None:
+        return None
+    await asyncio.sleep(GATHER_SECONDS)
+    try:
+        async with asyncio.timeout(0):
+            more = await watch.next()
+    except TimeoutError:
+        return first
+    return first if more is None else [*first, *more]
+
+
+async def _is_still_signed_in(dashboard: Dashboard, request: Request[Any, Any, Any], desk: Desk) -> bool:
+    person = await people_of(dashboard.hub).signed_in(request)
+    return person is not None and person.tenant_id == desk.tenant_id

@@ -1,0 +1,59 @@
+"""What is going on in the fleet, and what needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from litestar import Controller, get
+
+from ringforge_core.plugin.records import Usage, Used
+from ringforge_core.ports.event_bus import ReplayFilter, Topic
+from ringforge_dashboard.desk import Answer, AtDesk, Desk
+from ringforge_dashboard.live import Live, digest
+
+RECENT = 20
+NEARLY = 0.8
+"""The part of a quota from which on it needs attention."""
+RESOURCES = {
+    "connected_agents": "Connected agents", "messages_today": "Messages today", "memory_entries": "Memory entries",
+    "fleets": "Fleets", "storage_bytes": "Storage",
+}  # fmt: skip
+
+
+class _Envelope(msgspec.Struct):
+    payload: dict[str, Any]
+
+
+_payload = msgspec.json.Decoder(_Envelope).decode
+
+
+class OverviewPages(Controller):
+    path = "/"
+
+    @get("/")
+    async def show(self, desk: AtDesk) -> Answer:
+        position = await desk.position()
+        present = desk.administration.present(desk.tenant_id, desk.fleet.id)
+        usage = await desk.administration.usage(desk.tenant_id)
+        return desk.page(
+            "overview.html", title="Overview", live=Live(position, ("activity",), digest(present)), present=present,
+            usage=usage, activities=await recent_activities(desk, limit=RECENT), nearly_used=nearly_used(usage),
+            resources=RESOURCES,
+        )  # fmt: skip
+
+
+async def recent_activities(desk: Desk, query: ReplayFilter | None = None, *, limit: int) -> Sequence[Mapping[str, Any]]:
+    """The fleet's newest activities, newest first; the operator sees those for single agents, too."""
+    wanted = query or ReplayFilter(limit=limit, newest=True)
+    past = await desk.dashboard.hub.replay(Topic(desk.tenant_id, desk.fleet.id, "activity"), wanted)
+    return [_payload(event.body).payload for event in reversed(past.events)]
+
+
+def nearly_used(usage: Usage) -> dict[str, Used]:
+    return {
+        resource: used
+        for resource, used in usage.usage.items()
+        if isinstance(used.limit, int) and used.used >= NEARLY * used.limit > 0
+    }

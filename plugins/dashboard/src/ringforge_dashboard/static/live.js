@@ -1,0 +1,113 @@
+// Keeps a page living: one event stream a tab, whose pieces of HTML go where their ids say. See live.py and fragments.py.
+
+const page = document.body.dataset.live;
+const status = document.getElementById("live");
+const RETRY = 2000;
+let source, last = null, closed = false;
+
+function connect() {
+  const url = new URL(page, location.href);
+  if (last) url.searchParams.set("after", last);
+  source = new EventSource(url);
+  source.addEventListener("ready", heard);
+  source.addEventListener("reset", async (event) => { heard(event); await readAnew(); });
+  source.addEventListener("swap", (event) => { heard(event); swap(event.data); });
+  source.onerror = () => {
+    say("Reconnecting …");
+    if (source.readyState === EventSource.CLOSED && !closed) setTimeout(again, RETRY);
+  };
+}
+
+// The browser gives up when the answer is no stream: the hub is about to start, or nobody is signed in any more.
+async function again() {
+  try {
+    const answer = await fetch("/dashboard/signed-in", { headers: { accept: "application/json" } });
+    if (answer.status === 401) return location.reload();
+  } catch { /* not there yet */ }
+  connect();
+}
+
+function heard(event) {
+  last = event.lastEventId || last;
+  say("Live");
+}
+
+function say(text) {
+  if (status && status.textContent !== text) {
+    status.textContent = text;
+    status.classList.toggle("on", text === "Live");
+  }
+}
+
+function swap(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  for (const piece of template.content.children) place(piece.content.firstElementChild);
+}
+
+function place(piece) {
+  const old = document.getElementById(piece.id);
+  if ("gone" in piece.dataset) return old?.remove();
+  localTimes(piece);
+  if (old) return keepingFocus(old, () => old.replaceWith(piece));
+  const list = piece.dataset.into && document.getElementById(piece.dataset.into);
+  if (!list) return;
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  list[piece.dataset.at === "last" ? "append" : "prepend"](piece);
+  const most = Number(piece.dataset.keep || Infinity);
+  while (list.children.length > most) (piece.dataset.at === "last" ? list.firstElementChild : list.lastElementChild).remove();
+  if (piece.dataset.at === "last" && atEnd) list.scrollTop = list.scrollHeight;
+}
+
+function keepingFocus(old, work) {
+  const inside = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  work();
+  if (inside) document.getElementById(old.id)?.querySelector(`[href="${CSS.escape(inside)}"]`)?.focus();
+}
+
+// What was missed cannot be had piece by piece: take the regions from the page as it is now.
+async function readAnew() {
+  const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+  if (!answer.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const region of document.querySelectorAll("[data-region]")) {
+    const now = fresh.getElementById(region.id);
+    if (now) { localTimes(now); region.replaceWith(document.adoptNode(now)); }
+  }
+  const online = fresh.getElementById("online");
+  if (online) document.getElementById("online")?.replaceWith(document.adoptNode(online));
+}
+
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+function localTimes(root) {
+  for (const time of root.querySelectorAll("time")) {
+    time.title = time.textContent;
+    time.textContent = clock.format(new Date(time.dateTime));
+  }
+}
+
+function copyButtons() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      button.textContent = "Copied";
+    });
+  }
+}
+
+localTimes(document);
+copyButtons();
+for (const list of document.querySelectorAll("[data-bottom]")) list.scrollTop = list.scrollHeight;
+for (const select of document.querySelectorAll(".switch select")) select.addEventListener("change", () => select.form.requestSubmit());
+// A menu closes with Escape, and when something else is chosen.
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.activeElement?.closest("details[open]");
+  if (open) { open.open = false; open.querySelector("summary").focus(); }
+});
+if (page) {
+  connect();
+  addEventListener("pagehide", () => { closed = true; source.close(); });
+  addEventListener("pageshow", (event) => { if (event.persisted) { closed = false; connect(); } });
+}
