@@ -30,7 +30,15 @@ from __future__ import annotations
 
 from ringforge_core.testkit.event_bus_base import Broker, BusPlugin, Poison
 from ringforge_core.testkit.event_bus_delivery import DeliveryContract
-from ringforge_core.testkit.event_bus_events import Collector, PublishDurably, ids, new_event, new_events, new_topic
+from ringforge_core.testkit.event_bus_events import (
+    Collector,
+    PublishDurably,
+    ids,
+    new_event,
+    new_events,
+    new_topic,
+    numbered,
+)
 from ringforge_core.testkit.event_bus_faults import FaultContract
 from ringforge_core.testkit.event_bus_groups import GroupContract
 from ringforge_core.testkit.event_bus_replay import ReplayContract
@@ -47,6 +55,7 @@ __all__ = [
     "new_event",
     "new_events",
     "new_topic",
+    "numbered",
 ]
 
 

@@ -73,6 +73,11 @@ def new_events(topic: Topic, count: int, **fields: Any) -> list[Event]:
     return [new_event(topic, number, **fields) for number in range(count)]
 
 
+def numbered(events: Sequence[Event], first: int = 1) -> list[Event]:
+    """The events as the store numbers those of one fleet, from `first` on."""
+    return [msgspec.structs.replace(event, epoch="contract", seq=seq) for seq, event in enumerate(events, first)]
+
+
 def ids(events: Sequence[Event]) -> list[str]:
     return [event.event_id for event in events]
 

@@ -16,7 +16,15 @@ import pytest
 from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Event, EventBus, ReplayFilter, Topic
 from ringforge_core.testkit.event_bus_base import Broker, BusContract, Poison
-from ringforge_core.testkit.event_bus_events import Collector, PublishDurably, ids, new_event, new_events, new_topic
+from ringforge_core.testkit.event_bus_events import (
+    Collector,
+    PublishDurably,
+    ids,
+    new_event,
+    new_events,
+    new_topic,
+    numbered,
+)
 
 OUTAGE_SECONDS = float(os.environ.get("RINGFORGE_TEST_OUTAGE_SECONDS", "4"))
 """How long the broker stays away; the promise is 30 s, which the variable asks for."""
@@ -53,7 +61,7 @@ class FaultContract(BusContract):
         await broker.stop()
         try:
             for call in (
-                bus.publish([msgspec.structs.replace(new_event(topic), seq=1)]),
+                bus.publish(numbered([new_event(topic)])),
                 bus.replay(topic, ReplayFilter()),
                 bus.ensure_topic(new_topic(), retention=timedelta(hours=1)),
             ):
@@ -103,10 +111,7 @@ class Relay:
     async def run(self) -> None:
         number = 0
         while not self.ended.is_set():
-            events = [
-                msgspec.structs.replace(new_event(self._topic, key=f"key-{n % 5}"), epoch="contract", seq=number + n + 1)
-                for n in range(10)
-            ]
+            events = numbered([new_event(self._topic, key=f"key-{n % 5}") for n in range(10)], number + 1)
             number += len(events)
             await self._publish(events)
             self.taken += events

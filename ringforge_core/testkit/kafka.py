@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -23,11 +24,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringforge_core.testkit.hub_process import free_port
 from ringforge_core.testkit.maven import class_path_now, java_command, skip_without_java
 
 POM = Path(__file__).with_name("kafka_pom.xml")
 START_SECONDS = 60.0
+_CONNECTION_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 STOP_SECONDS = 20.0
 
 _OPTIONS = (
@@ -63,6 +64,16 @@ log.cleaner.dedupe.buffer.size=4194304
 """
 
 
+def lasting_port() -> int:
+    """A free port of the loopback below those that connections get: nobody takes it while the broker is away."""
+    first_of_connections = int(_CONNECTION_PORTS.read_text().split()[0])
+    while True:
+        port = random.randrange(first_of_connections - 12_000, first_of_connections)  # noqa: S311 — no secret
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
 class KafkaBroker:
     """A broker at `address`, host:port."""
 
@@ -77,7 +88,7 @@ class OwnKafkaBroker(KafkaBroker):
     """
 
     def __init__(self, directory: Path, jars: list[Path], *, properties: str = "", more_listeners: str = "") -> None:
-        port = free_port()
+        port = lasting_port()
         super().__init__(f"127.0.0.1:{port}")
         self.log = directory / "broker.log"
         self._port = port
@@ -86,7 +97,11 @@ class OwnKafkaBroker(KafkaBroker):
         self._process: subprocess.Popen[bytes] | None = None
         self._configuration.write_text(
             _PROPERTIES.format(
-                port=port, controller_port=free_port(), directory=directory, more=properties, more_listeners=more_listeners
+                port=port,
+                controller_port=lasting_port(),
+                directory=directory,
+                more=properties,
+                more_listeners=more_listeners,
             )
         )
 
