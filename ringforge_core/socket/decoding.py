@@ -81,6 +81,8 @@ class RequestDecoder:
             field.encode_name: reason for field in fields if (reason := _declared_reason(field.type)) is not None
         }
 
+        self._choices = {field.encode_name: choices for field in fields if (choices := _choices(field.type))}
+
     def __call__(self, text: msgspec.Raw) -> Request:
         """Raises `InvalidPayload` with the field's reason."""
         try:
@@ -122,7 +124,8 @@ class RequestDecoder:
             )
         name = re.split(r"[.\[]", path, maxsplit=1)[0] or "payload"
         reason = self._reasons.get(name, "invalid_payload")
-        return InvalidPayload(f"{path or 'payload'}: {what}.", reason=reason, field=name)
+        fix = f"Use one of: {', '.join(self._choices[name])}." if path == name and name in self._choices else None
+        return InvalidPayload(f"{path or 'payload'}: {what}.", reason=reason, field=name, fix=fix)
 
 
 def _accepts_null(type_: msgspec.inspect.Type) -> bool:
@@ -131,6 +134,15 @@ def _accepts_null(type_: msgspec.inspect.Type) -> bool:
     if isinstance(type_, msgspec.inspect.UnionType):
         return any(_accepts_null(member) for member in type_.types)
     return isinstance(type_, msgspec.inspect.NoneType | msgspec.inspect.AnyType | msgspec.inspect.RawType)
+
+
+def _choices(type_: msgspec.inspect.Type) -> list[str]:
+    """The values of a field that takes one of a few texts."""
+    if isinstance(type_, msgspec.inspect.Metadata):
+        return _choices(type_.type)
+    if isinstance(type_, msgspec.inspect.UnionType):
+        return [choice for member in type_.types for choice in _choices(member)]
+    return [str(value) for value in type_.values] if isinstance(type_, msgspec.inspect.LiteralType) else []
 
 
 def _declared_reason(type_: msgspec.inspect.Type) -> str | None:

@@ -24,6 +24,9 @@ Examples:
   ringforge agent broadcast task_started "Nightly build"
   ringforge agent broadcast alert "Disk is 95 % full" --tags ops --data '{"host": "db1"}'
   make test || ringforge agent broadcast task_failed "make test" --tags ci
+
+KIND is task_started, task_progress, task_completed, task_failed, discovery,
+question, alert or custom.
 """
 
 
@@ -35,7 +38,7 @@ def _data(ctx: click.Context, parameter: click.Parameter, text: str | None) -> d
 
 
 @click.command(cls=Command, epilog=EPILOG)
-@click.argument("kind", type=click.Choice(ACTIVITY))
+@click.argument("kind", metavar="KIND", type=click.Choice(ACTIVITY))
 @click.argument("text")
 @tags_option
 @click.option("--data", callback=_data, metavar="JSON", help="An object for programs that listen.")

@@ -47,9 +47,10 @@ def read_profile(profile: str) -> Profile:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Profile)
     except FileNotFoundError:
+        option = "" if profile == DEFAULT else f" --profile {profile}"
         raise RingforgeError(
             f"This shell is no agent yet: there is no profile {profile}.",
-            fix="ringforge agent login ws://127.0.0.1:4000; or set RINGFORGE_URL and RINGFORGE_API_KEY.",
+            fix=f"ringforge agent login ws://127.0.0.1:4000{option}; or set RINGFORGE_URL and RINGFORGE_API_KEY.",
         ) from None
     except (OSError, msgspec.DecodeError) as error:
         raise RingforgeError(f"{path} cannot be read: {error}", fix="ringforge agent login makes it anew.") from error

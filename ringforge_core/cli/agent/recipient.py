@@ -20,4 +20,4 @@ async def agent_id_of(agent: Agent, who: str) -> str:
         return names[who]
     near = difflib.get_close_matches(who, names, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
-    raise load("ringforge:NotFound")("not_found", f"No agent of the fleet is named {who}.{hint}")
+    raise load("ringforge:NotFound")("not_found", f"No agent of the fleet is named {who}.{hint}", "ringforge agent roster")

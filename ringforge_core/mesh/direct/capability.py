@@ -158,7 +158,12 @@ def _recipient(agent: AgentSession, request: SendMessage) -> str:
     if request.to is None:
         raise InvalidPayload("to is required.", reason="missing_recipient", field="to", fix="Send the agent's id in to.")
     if request.to == agent.agent_id:
-        raise InvalidPayload("You cannot write to yourself.", reason="self_message", field="to")
+        raise InvalidPayload(
+            "You cannot write to yourself.",
+            reason="self_message",
+            field="to",
+            fix="Send another agent's id; see presence:roster.",
+        )
     return request.to
 
 

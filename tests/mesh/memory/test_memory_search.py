@@ -129,3 +129,9 @@ async def test_the_most_read_come_first_when_asked_so(fleet: Fleet) -> None:
     while [entry["access_count"] for entry in entries] != [3, 1, 0]:  # counted in batches; the test's time limit ends this
         entries = (await agent.ok("memory:query", {"sort": "access_count"}))["payload"]["entries"]
     assert [entry["key"] for entry in entries] == ["often", "seldom", "never"]
+
+
+async def test_a_sort_that_is_none_is_refused_with_those_there_are(fleet: Fleet) -> None:
+    agent, _ = await fleet.join("agent")
+    error = await agent.refused("memory:query", {"sort": "newest"})
+    assert (error["field"], error["fix"]) == ("sort", "Use one of: access_count, created_at, relevance, updated_at.")

@@ -91,7 +91,7 @@ class Memory:
         sort: Sort | None = None,
         limit: int = 20,
     ) -> MemoryPage:
-        """Find entries by their words, tags, author and age (`since` is included).
+        """Find entries that have each word of `text_search` somewhere, by tags, author and age (`since` is included).
 
         Sorted by relevance when there is a `text_search` and no other `sort` is asked for, else the newest change first.
         """
