@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ringforge_eventbus_kafka import KafkaEventBus, KafkaEventBusSettings
 from ringforge_core.errors import Backpressure, Unavailable
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.ports.event_bus import ReplayFilter, Topic
-from ringforge_core.testkit.event_bus import ids, new_event, new_events, new_topic, numbered
+from ringforge_core.testkit.event_bus import Collector, ids, new_event, new_events, new_topic, numbered
 from ringforge_core.testkit.kafka import OwnKafkaBroker
 
 SECONDS = 10.0
@@ -87,6 +88,31 @@ async def test_every_compression_is_written_and_read(running: Running, compressi
         sent = numbered(new_events(topic, 50))
         await bus.publish(sent)
         assert ids((await bus.replay(topic, ReplayFilter())).events) == ids(sent)
+
+
+async def test_a_subscription_without_a_broker_says_so_and_leaves_nothing(
+    running: Running, own_kafka: OwnKafkaBroker
+) -> None:
+    topic = new_topic()
+    collector = Collector(topic)
+    async with running(publish_seconds=1) as bus:
+        await bus.ensure_topic(topic, retention=timedelta(hours=1))
+        async with away(own_kafka):
+            for group in (None, "workers"):
+                with pytest.raises(Unavailable):
+                    await bus.subscribe(collector, group=group)
+            assert bus.load().lag == 0
+        await bus.subscribe(collector)
+        sent = numbered(new_events(topic, 1))
+        await bus.publish(sent)
+        assert await collector.wait_for(1, seconds=SECONDS) == ids(sent)
+
+
+async def test_a_bus_that_was_stopped_takes_nothing(running: Running) -> None:
+    async with running() as bus:
+        await bus.stop()
+        with pytest.raises(Unavailable):
+            await bus.publish(numbered(new_events(new_topic(), 1)))
 
 
 async def test_a_broker_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:

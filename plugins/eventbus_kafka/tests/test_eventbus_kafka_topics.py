@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from ringforge_eventbus_kafka import KafkaEventBus
 
-from ringforge_core.ports.event_bus import Audience, Topic
+from ringforge_core.ports.event_bus import Audience, ReplayFilter, Topic
 from ringforge_core.testkit.event_bus import Collector, ids, new_event, new_events, new_topic, numbered
 from ringforge_core.testkit.kafka import KafkaBroker
 
@@ -54,6 +54,20 @@ async def test_a_topic_is_laid_out_as_told_and_its_retention_follows_the_plan(ru
         changed = await topic_config(kafka, activity)
         assert changed["retention.ms"] == str(90 * 86_400_000)
         assert changed["partitions"] == "6"
+
+
+async def test_a_topic_without_events_is_dropped_too_but_never_another_tenants(running: Running) -> None:
+    empty, full = new_topic(), new_topic()
+    async with running() as bus:
+        for topic in (empty, full):
+            await bus.ensure_topic(topic, retention=timedelta(days=7))
+        await bus.publish(numbered(new_events(full, 1)))
+        await bus.drop_topic(empty)
+        await bus.drop_topic(Topic("another tenant", full.fleet_id, full.name))
+        assert len((await bus.replay(full, ReplayFilter())).events) == 1
+        await bus.ensure_topic(empty, retention=timedelta(days=7), partitions=2)  # made anew, so it was gone
+        await bus.publish(numbered(new_events(empty, 1)))
+        assert len((await bus.replay(empty, ReplayFilter())).events) == 1
 
 
 async def test_what_an_operator_set_on_a_topic_stays(running: Running, kafka: KafkaBroker) -> None:

@@ -92,7 +92,7 @@ class KafkaEventBus(EventBus):
         return await self._log.trim(topic, before)
 
     async def drop_topic(self, topic: Topic) -> None:
-        if await self._log.belongs(topic):
+        if await self._log.owner(topic) in (None, topic.tenant_id):
             await self._topics.drop(str(topic))
 
     def load(self) -> BusLoad:

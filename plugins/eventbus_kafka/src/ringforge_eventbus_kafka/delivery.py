@@ -51,11 +51,13 @@ class Delivery(Subscription):
             await asyncio.wait([self._task])
 
     async def abort(self) -> None:
-        """As `cancel`, but a running call is cancelled too."""
+        """As `cancel`, but a running call is cancelled too; also ends one that never came to run."""
         self._cancelled.set()
-        if self._task is not None:
+        if self._task is None:
+            await self._end()
+        else:
             self._task.cancel()
-        await self.cancel()
+            await self.cancel()
 
     @abstractmethod
     async def _step(self) -> None:
@@ -80,9 +82,12 @@ class Delivery(Subscription):
                 else:
                     delay = FIRST_DELAY
         finally:
-            self._on_end(self)
-            with contextlib.suppress(*FAILURES):
-                await self._close()
+            await self._end()
+
+    async def _end(self) -> None:
+        self._on_end(self)
+        with contextlib.suppress(*FAILURES):
+            await self._close()
 
     async def _attempt(self, events: Sequence[Event]) -> None:
         """Call the handler once."""

@@ -8,6 +8,7 @@ last instant that it needs.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,7 +58,7 @@ class Log:
 
     async def trim(self, topic: Topic, before: datetime) -> int:
         """Let Kafka forget what lies before the first event that is young enough; returns how many records that were."""
-        if not await self.belongs(topic):
+        if await self.owner(topic) != topic.tenant_id:
             return 0
         with translated(f"trim {topic}"):
             partitions = await self._partitions(topic)
@@ -68,9 +69,19 @@ class Log:
             await self._topics.delete_records(old)
             return sum(offset - first[partition] for partition, offset in old.items())
 
-    async def belongs(self, topic: Topic) -> bool:
-        """Whether the topic holds events of the tenant that is named; the name of a topic in Kafka does not tell."""
-        return bool((await self.replay(topic, ReplayFilter(limit=1))).events)
+    async def owner(self, topic: Topic) -> str | None:
+        """The tenant whose events the topic holds, which its name in Kafka does not tell; None when it holds none."""
+        with translated(f"read {topic}"):
+            async with asyncio.timeout(self._seconds):
+                partitions = await self._partitions(topic)
+                async with self._readers.borrow(partitions) as reader:
+                    first, end = await reader.beginning_offsets(partitions), await reader.end_offsets(partitions)
+                    async with aclosing(scan(reader, first, end, set())) as batches:
+                        async for _, records in batches:
+                            for event in map(self._decoder.decode, records):
+                                if event is not None:
+                                    return event.tenant_id
+        return None
 
     async def _partitions(self, topic: Topic) -> list[TopicPartition]:
         """Empty for a topic that does not exist; asks Kafka before it says so."""

@@ -37,6 +37,7 @@ class Publisher:
         self._sending: dict[str, asyncio.Future[Any]] = {}
         self._in_order = asyncio.Lock()
         self._producer: AIOKafkaProducer | None = None
+        self._is_open = False
 
     @property
     def queued(self) -> int:
@@ -45,9 +46,11 @@ class Publisher:
 
     async def start(self) -> None:
         self._producer = await connect(self._settings, self._options)
+        self._is_open = True
 
     async def stop(self) -> None:
         """Gives the broker `flush_seconds` to take what is on its way."""
+        self._is_open = False
         producer, self._producer = self._producer, None
         if producer is not None:
             await give_up(producer, self._settings.flush_seconds)
@@ -90,6 +93,8 @@ class Publisher:
         if (sending := self._sending.get(event.event_id)) is not None:
             return sending
         record = encode(event)
+        if not self._is_open:
+            raise ConnectionError("the event bus is not started")
         if self._producer is None:
             self._producer = await connect(self._settings, self._options)
         try:

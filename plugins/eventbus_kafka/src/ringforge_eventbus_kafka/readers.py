@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -71,7 +71,7 @@ async def scan(
     first: Mapping[TopicPartition, int],
     end: Mapping[TopicPartition, int],
     enough: set[TopicPartition],
-) -> AsyncIterator[tuple[TopicPartition, Records]]:
+) -> AsyncGenerator[tuple[TopicPartition, Records], None]:
     """The records from `first` up to, not including, `end`. The caller puts into `enough` what it wants no more of."""
     left = {partition for partition, offset in first.items() if offset < end[partition]}
     if not left:
