@@ -108,6 +108,18 @@ async def test_a_subscription_without_a_broker_says_so_and_leaves_nothing(
         assert await collector.wait_for(1, seconds=SECONDS) == ids(sent)
 
 
+async def test_a_broker_that_is_away_does_not_fill_the_log(
+    running: Running, own_kafka: OwnKafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(publish_seconds=1) as bus:
+        await bus.subscribe(Collector(new_topic()))
+        async with away(own_kafka):
+            for _ in range(2):
+                with pytest.raises(Unavailable):
+                    await bus.publish(numbered(new_events(new_topic(), 1)))
+            assert len([record for record in caplog.records if record.name.startswith("aiokafka")]) < 10
+
+
 async def test_a_bus_that_was_stopped_takes_nothing(running: Running) -> None:
     async with running() as bus:
         await bus.stop()

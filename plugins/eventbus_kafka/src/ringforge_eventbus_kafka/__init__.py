@@ -7,6 +7,7 @@ to run it.
     settings.py     the table [event_bus.kafka]
     connection.py   how every client connects: servers, TLS, SASL
     failures.py     Kafka's errors as those of core
+    quiet.py        less of aiokafka in the log
     records.py      an event as a record, and back
     layout.py       the settings of a topic in Kafka
     topics.py       create, change, list and drop topics

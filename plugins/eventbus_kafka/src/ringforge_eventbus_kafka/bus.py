@@ -26,6 +26,7 @@ from ringforge_eventbus_kafka.failures import FAILURES
 from ringforge_eventbus_kafka.group import GroupMember
 from ringforge_eventbus_kafka.log import Log
 from ringforge_eventbus_kafka.publisher import Publisher
+from ringforge_eventbus_kafka.quiet import quieten_aiokafka
 from ringforge_eventbus_kafka.records import Decoder
 from ringforge_eventbus_kafka.settings import KafkaEventBusSettings
 from ringforge_eventbus_kafka.topics import Topics
@@ -44,6 +45,7 @@ class KafkaEventBus(EventBus):
         self._subscribing = asyncio.Lock()
 
     async def start(self) -> None:
+        quieten_aiokafka()
         await self._topics.start()
         await self._publisher.start()
         await self._watch.start()
