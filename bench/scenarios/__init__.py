@@ -12,6 +12,7 @@ from bench.scenarios.scenario import Scenario
 from bench.scenarios.shared_memory import SharedMemory
 from bench.scenarios.slow_readers import SlowReaders
 from bench.scenarios.start import Start
+from bench.scenarios.two_hubs import TwoHubs
 
 ALL: tuple[Scenario, ...] = (
     FanOut(),
@@ -28,4 +29,5 @@ ALL: tuple[Scenario, ...] = (
     SlowReaders(),
     Start(),
     EventBus(),
+    TwoHubs(),
 )

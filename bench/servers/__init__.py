@@ -5,6 +5,14 @@ from bench.servers.hub import Hub
 from bench.servers.nats import Nats
 from bench.servers.node_ws import NodeWs
 from bench.servers.reference import Reference
+from bench.servers.routes import (
+    BareKafka,
+    BareNotify,
+    BarePulsar,
+    TwoHubsOnKafka,
+    TwoHubsOnPostgres,
+    TwoHubsOnPulsar,
+)
 from bench.servers.server import Server
 
 HUB = Hub()
@@ -15,4 +23,9 @@ BUSES: tuple[Server, ...] = (
 )  # fmt: skip
 """Measured by the scenario event-bus alone."""
 
-ALL: tuple[Server, ...] = (HUB, REFERENCE, *PEERS, *BUSES)
+ROUTES: tuple[Server, ...] = (
+    TwoHubsOnPostgres(), BareNotify(), TwoHubsOnKafka(), BareKafka(), TwoHubsOnPulsar(), BarePulsar(),
+)  # fmt: skip
+"""Measured as a whole, by the scenario two-hubs."""
+
+ALL: tuple[Server, ...] = (HUB, REFERENCE, *PEERS, *BUSES, *ROUTES)

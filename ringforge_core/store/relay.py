@@ -7,6 +7,7 @@ serves a broker, which must get every event: what it has not got yet is in the o
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -22,6 +23,8 @@ FIRST_RETRY, LAST_RETRY = 0.05, 5.0
 """Seconds between tries while the bus does not take events."""
 AT_ONCE = 1_000
 """Most events handed over in one call."""
+SETTLE_SECONDS = 0.25
+"""How long what was handed over stays in the outbox at most, while more comes."""
 IN_MEMORY = 10_000
 """Events kept in memory for the bus; past it they are read from the log again when their turn comes."""
 
@@ -112,6 +115,9 @@ class OutboxRelay(Relay):
         """The next events are read from the log; those in memory wait for nothing any more."""
         self._missed = False
         self._gone: list[str] = []
+        self._done: dict[tuple[str, str], int] = {}
+        """What was handed over and is still in the outbox: up to which number of each fleet."""
+        self._settled_at = 0.0
         self._caught_up = asyncio.Event()
 
     @property
@@ -156,13 +162,26 @@ class OutboxRelay(Relay):
             try:
                 while self._gone or self._behind or self._waiting:
                     await self._step()
+                if self._done and not self._stopping:
+                    await self._settle_when_quiet()
+                else:
+                    await self._settle()
             except Unavailable as error:
                 log.warning("outbox_unreadable", reason=error.reason, retry_seconds=FIRST_RETRY)
                 self._fall_behind()
                 self._some.set()
                 await asyncio.sleep(FIRST_RETRY)
 
+    async def _settle_when_quiet(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._some.wait()
+        if time.monotonic() - self._settled_at >= SETTLE_SECONDS:
+            await self._settle()
+
     async def _step(self) -> None:
+        if self._gone or self._behind:
+            await self._settle()  # by number: what is read from the outbox now may have lower ones
         if self._gone:
             if await self._store.apply(adopt, Adoption(self._gone[0], self._node)):
                 self._fall_behind()
@@ -173,6 +192,7 @@ class OutboxRelay(Relay):
         else:
             events, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
             await self._hand_over(events)
+            self._done.update({(event.tenant_id, event.fleet_id): event.seq for event in events})
 
     async def _catch_up(self) -> None:
         self._missed = False
@@ -196,9 +216,14 @@ class OutboxRelay(Relay):
 
     async def _hand_over(self, events: Sequence[Event]) -> None:
         await self._publish(events)
-        until = {(event.tenant_id, event.fleet_id): event.seq for event in events}
-        await self._store.apply(settle, Settled(self._node, until))
         self._note_handed(min(self._taken, self._handed + len(events)))
+
+    async def _settle(self) -> None:
+        """A commit of its own, so not after each event: what is not settled at a crash is handed over twice."""
+        done, self._done = self._done, {}
+        self._settled_at = time.monotonic()
+        if done:
+            await self._store.apply(settle, Settled(self._node, done))
 
     def _note_handed(self, count: int) -> None:
         self._handed = count
