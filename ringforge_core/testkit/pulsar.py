@@ -61,6 +61,7 @@ allowAutoTopicCreationType=non-partitioned
 topicLevelPoliciesEnabled=true
 systemTopicEnabled=true
 webSocketServiceEnabled=false
+brokerShutdownTimeoutMs=500
 loadBalancerEnabled=false
 brokerDeleteInactiveTopicsEnabled=false
 brokerServiceCompactionMonitorIntervalInSeconds=1

@@ -18,6 +18,9 @@ class Follower(Protocol):
     def only(self, partitions: set[str]) -> None:
         """The others are gone."""
 
+    def nudge(self) -> None:
+        """Called with each look."""
+
 
 class Discovery:
     def __init__(self, seconds: float) -> None:
@@ -49,3 +52,4 @@ class Discovery:
         for follower in self._followers:
             follower.found(partitions)
             follower.only(set(partitions))
+            follower.nudge()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from itertools import groupby
+from typing import Any
 
 import pulsar
 from pulsar.asyncio import Client, Producer, PulsarException
 
-from ringforge_core.errors import Backpressure, RingforgeError
+from ringforge_core.errors import Backpressure
 from ringforge_core.ports.event_bus import Event, Topic
-from ringforge_eventbus_pulsar.connection import meaning_of, translated
+from ringforge_eventbus_pulsar.connection import closed, meaning_of, translated
 from ringforge_eventbus_pulsar.names import Names
 from ringforge_eventbus_pulsar.record import as_message
 from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
@@ -49,37 +50,41 @@ class Producers:
             raise Backpressure(f"{self.waiting} events wait for Pulsar already")
         self.waiting += len(events)
         try:
-            await asyncio.gather(*(self._send(topic, part) for topic, part in _by_topic(events).items()))
+            await _all([self._send(topic, part) for topic, part in _by_topic(events).items()])
         finally:
             self.waiting -= len(events)
 
     async def close(self) -> None:
         producers, self._open = list(self._open.values()), {}
-        await asyncio.gather(*(producer.close() for producer in producers), return_exceptions=True)
+        await asyncio.gather(*map(closed, producers))
 
     async def forget(self, topic: Topic) -> None:
         """Close the topic's producer; the next event opens another."""
         self._topics.forget(topic)
         if producer := self._open.pop(topic, None):
-            await asyncio.gather(producer.close(), return_exceptions=True)
+            await closed(producer)
 
     async def _send(self, topic: Topic, events: Sequence[Event]) -> None:
         producer = await self._producer(topic)
-        sent = await asyncio.gather(*(producer.send(**as_message(event)) for event in events), return_exceptions=True)
-        failed = next((outcome for outcome in sent if isinstance(outcome, BaseException)), None)
-        if failed is None:
-            return
-        await self.forget(topic)
-        raise _translated(failed)
+        try:
+            await _all([producer.send(**as_message(event)) for event in events])
+        except PulsarException as error:
+            await self.forget(topic)
+            raise meaning_of(error, "publish to Pulsar") from error
 
     async def _producer(self, topic: Topic) -> Producer:
-        async with self._opening.setdefault(topic, asyncio.Lock()):
-            producer = self._open.pop(topic, None) or await self._create(topic)
-            self._open[topic] = producer  # the last one is the one used last
-        self._opening.pop(topic, None)
+        producer = self._open.pop(topic, None) or await self._opened(topic)
+        self._open[topic] = producer  # the last one is the one used last
         if len(self._open) > MOST_OPEN:
-            await self._open.pop(next(iter(self._open))).close()
+            await closed(self._open.pop(next(iter(self._open))))
         return producer
+
+    async def _opened(self, topic: Topic) -> Producer:
+        async with self._opening.setdefault(topic, asyncio.Lock()):
+            if topic not in self._open:
+                self._open[topic] = await self._create(topic)
+        self._opening.pop(topic, None)
+        return self._open[topic]
 
     async def _create(self, topic: Topic) -> Producer:
         await self._topics.ensure_some(topic)
@@ -103,9 +108,11 @@ def _by_topic(events: Sequence[Event]) -> dict[Topic, list[Event]]:
     return parts
 
 
-def _translated(failed: BaseException) -> BaseException:
-    if isinstance(failed, PulsarException):
-        error: RingforgeError = meaning_of(failed, "publish to Pulsar")
-        error.__cause__ = failed
-        return error
-    return failed
+async def _all(calls: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Wait for all of them, also when one fails, then raise the first failure. One alone needs no task of its own."""
+    if len(calls) == 1:
+        await calls[0]
+        return
+    for outcome in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
@@ -18,6 +19,9 @@ AHEAD = 500
 """Messages that a partition's reader may fetch before they are asked for."""
 AHEAD_IN_GROUP = 50
 """The same for a member of a group: what it fetched waits for it, and no other member gets it."""
+
+NUDGE_SECONDS = 3.0
+"""How long a member of a group has nothing to do before it asks whether there is something."""
 
 Take = Callable[["Source", pulsar.Message], Awaitable[None]]
 
@@ -58,6 +62,9 @@ class Source(ABC):
     @abstractmethod
     async def acknowledge(self, message: pulsar.Message) -> None:
         """Say that it need not come again."""
+
+    def nudge(self) -> None:  # noqa: B027 — only a group needs it
+        """Called every second or so."""
 
     async def _run(self) -> None:
         delay = FIRST_DELAY
@@ -124,6 +131,8 @@ class GroupSource(Source):
         self._group = group
         self._begin = pulsar.InitialPosition.Earliest if from_first else pulsar.InitialPosition.Latest
         self._consumer: Consumer | None = None
+        self._unacknowledged = 0
+        self._quiet_since = time.monotonic()
 
     async def open(self) -> None:
         if self._consumer is None:
@@ -134,13 +143,26 @@ class GroupSource(Source):
 
     async def receive(self) -> pulsar.Message:
         assert self._consumer, "opened"  # noqa: S101 — narrows the type
-        return await self._consumer.receive()
+        message = await self._consumer.receive()
+        self._unacknowledged += 1
+        return message
 
     async def acknowledge(self, message: pulsar.Message) -> None:
+        self._unacknowledged -= 1
+        self._quiet_since = time.monotonic()
         if self._consumer is not None:
             await self._consumer.acknowledge(message)
 
+    def nudge(self) -> None:
+        """Ask for what another member left: a broker may forget to hand it on until somebody publishes or asks (4.0.7 does,
+        see apache/pulsar#23845). Nothing comes twice by it, as this member has nothing that is not acknowledged."""
+        quiet = time.monotonic() - self._quiet_since
+        if self._consumer is not None and not self._unacknowledged and quiet >= NUDGE_SECONDS:
+            self._consumer.redeliver_unacknowledged_messages()
+            self._quiet_since = time.monotonic()
+
     async def close(self) -> None:
+        self._unacknowledged = 0
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await closed(consumer)

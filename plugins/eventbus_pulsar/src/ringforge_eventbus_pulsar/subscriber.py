@@ -65,6 +65,10 @@ class Subscriber(Subscription):
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 
+    def nudge(self) -> None:
+        for source in self._sources.values():
+            source.nudge()
+
     async def take(self, source: Source, message: pulsar.Message) -> None:
         event = self._decoder.decode(message)
         if event is None or (self._topics and event.topic not in self._topics):
