@@ -42,7 +42,8 @@ class AccountsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         Literal["invite", "waitlist", "self_serve", "closed"],
         Meta(
             description="Who may register: whoever has an invitation; who asked and was approved; everybody, with a tenant"
-            " of their own on the plan free; nobody. Invitations to a tenant work in all but `closed`."
+            " of their own on the plan free; nobody. An invitation lets newcomers in in all but `closed`, and people who"
+            " have an account into another tenant in any."
         ),
     ] = "invite"
     session_hours: Annotated[float, Meta(gt=0, description="How long a person stays signed in.")] = 24
