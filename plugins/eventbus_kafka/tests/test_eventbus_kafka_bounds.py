@@ -34,7 +34,7 @@ async def away(broker: OwnKafkaBroker) -> AsyncIterator[None]:
         await broker.start()
 
 
-async def test_a_full_queue_pushes_back_and_keeps_what_it_took(
+async def test_d106_a_full_queue_pushes_back_and_keeps_what_it_took(
     running: Running, own_kafka: OwnKafkaBroker, raw_records: RawRecords
 ) -> None:
     topic = new_topic()

@@ -40,7 +40,9 @@ async def topic_config(kafka: KafkaBroker, topic: Topic) -> dict[str, str]:
         await admin.close()
 
 
-async def test_a_topic_is_laid_out_as_told_and_its_retention_follows_the_plan(running: Running, kafka: KafkaBroker) -> None:
+async def test_d106_a_topic_is_laid_out_as_told_and_its_retention_follows_the_plan(
+    running: Running, kafka: KafkaBroker
+) -> None:
     activity, memory = new_topic(), new_topic("memory")
     async with running() as bus:
         await bus.ensure_topic(activity, retention=timedelta(days=7), partitions=6)
