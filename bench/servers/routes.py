@@ -23,6 +23,8 @@ from ringforge_core.testkit.pulsar import pulsar_server
 
 EVERY = 0.005
 """Seconds between two events: far below what any of them can do, so that nothing queues."""
+SPEAKERS = 20
+"""An agent's events run one after another, each until its commit: so many agents share the load."""
 PATIENCE = 30.0
 
 
@@ -77,23 +79,20 @@ class TwoHubs(Route):
                 made = Agent(hub.websocket_url, api_key=key, name=name, key_directory=None)
                 return await stack.enter_async_context(made)
 
-            speaker, here, there = (
-                await agent(hubs[0], "speaker"),
-                await agent(hubs[0], "here"),
-                await agent(hubs[1], "there"),
-            )
+            speakers = [await agent(hubs[0], f"speaker-{number}") for number in range(SPEAKERS)]
+            here, there = await agent(hubs[0], "here"), await agent(hubs[1], "there")
             found = Latencies()
             listening = [
                 asyncio.create_task(_listen(each, note)) for each, note in ((here, found.here), (there, found.there))
             ]
             count = 0
 
-            async def publish() -> None:
+            async def publish(speaker: Agent) -> None:
                 await speaker.activity.broadcast("custom", repr(time.perf_counter()))
 
             async with asyncio.TaskGroup() as tasks:
                 async for _ in _beats(seconds):
-                    tasks.create_task(publish())
+                    tasks.create_task(publish(speakers[count % SPEAKERS]))
                     count += 1
             await _until(lambda: min(len(found.here), len(found.there)) >= count)
             for task in listening:
