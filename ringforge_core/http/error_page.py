@@ -32,8 +32,10 @@ def error_page(
     status: int, code: str, *, message: str, fix: str = "", headers: dict[str, str] | None = None
 ) -> Response[Any]:
     """The page for what JSON would say as `{error, message, fix}`."""
+    title = HTTPStatus(status).phrase
     text = _PAGE.format(
-        style=_STYLE, status=status, code=escape(code), title=escape(HTTPStatus(status).phrase), message=escape(message),
+        style=_STYLE, status=status, code=escape(code), title=escape(title),
+        message="" if message == title else escape(message),
         fix=escape(fix),
     )  # fmt: skip
     safe = {"content-security-policy": POLICY, "cache-control": "no-store", "x-content-type-options": "nosniff"}
