@@ -49,6 +49,7 @@ def functions(worker: OwnPulsarServer, tmp_path: Path) -> Command:
     """Runs `ringforge pulsar functions …` with the hub's settings; returns what it printed, fails when it fails."""
     environment = {
         **os.environ,
+        "RINGFORGE__CAPABILITIES__USE": "[]",
         "RINGFORGE__EVENT_BUS__USE": "pulsar",
         "RINGFORGE__EVENT_BUS__PULSAR__ADMIN_URL": worker.admin_url,
         "RINGFORGE__EVENT_BUS__PULSAR__NAMESPACE": NAMESPACE,
