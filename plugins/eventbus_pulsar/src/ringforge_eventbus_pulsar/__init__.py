@@ -7,7 +7,8 @@ so what has one key keeps its order. Doubles, which at-least-once publishing mak
     bus.py          the port's verbs
     connection.py   the client, its credentials, and what its errors mean
     admin.py        the administration over HTTP: namespaces, topics, policies
-    topics.py       how a topic is laid out on the broker, and what is noted about it there
+    topics.py       how topics are laid out on the broker
+    notes.py        what is noted about a topic there, for all nodes
     names.py        what a topic is called there
     record.py       an event as a message
     producers.py    sending, within bounds

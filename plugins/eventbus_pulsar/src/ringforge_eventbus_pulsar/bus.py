@@ -17,13 +17,14 @@ from ringforge_eventbus_pulsar.connection import connect, disconnect
 from ringforge_eventbus_pulsar.discovery import Discovery
 from ringforge_eventbus_pulsar.history import History
 from ringforge_eventbus_pulsar.names import Names
+from ringforge_eventbus_pulsar.notes import Layout
 from ringforge_eventbus_pulsar.past import Past
 from ringforge_eventbus_pulsar.producers import Producers
 from ringforge_eventbus_pulsar.record import Decoder
 from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 from ringforge_eventbus_pulsar.subscriber import Subscriber
 from ringforge_eventbus_pulsar.subscribing import GroupSources, ReaderSources, Sources
-from ringforge_eventbus_pulsar.topics import Layout, Topics
+from ringforge_eventbus_pulsar.topics import Topics
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -16,8 +16,8 @@ import msgspec
 from cachetools import TTLCache
 
 from ringforge_core.ports.event_bus import Event, Replay, ReplayFilter
+from ringforge_eventbus_pulsar.notes import StoredTopic
 from ringforge_eventbus_pulsar.past import Past, Published
-from ringforge_eventbus_pulsar.topics import StoredTopic
 
 _CLOCKS_MS = 60_000
 """How far apart the clocks of hubs may be."""

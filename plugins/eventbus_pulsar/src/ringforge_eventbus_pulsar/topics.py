@@ -1,8 +1,4 @@
-"""How a topic is laid out on the broker, and what is noted about it there, for all nodes.
-
-The notes are the topic's properties: whose it is, how long its events count, and from when on it was trimmed. The broker
-deletes whole ledgers, some time after all of their messages are too old; the notes make replay exact to the event.
-"""
+"""How topics are laid out on the broker: namespace, partitions, policies; and finding them again."""
 
 from __future__ import annotations
 
@@ -19,47 +15,15 @@ from ringforge_core.errors import Unavailable
 from ringforge_core.ports.event_bus import Topic
 from ringforge_eventbus_pulsar.admin import Admin, path_of
 from ringforge_eventbus_pulsar.names import Names, is_ours, partitions_of
+from ringforge_eventbus_pulsar.notes import Layout, Notes, StoredTopic, notes_of
 from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 
-_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _FOR_EVER = timedelta(days=3650)
 """The broker's numbers overflow some time after it."""
 _MISSING = (404, 409)
 """Gone already, or just being deleted."""
 
 log = structlog.get_logger(__name__)
-
-
-class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    retention: timedelta
-    partitions: int = 1
-    compacted: bool = False
-
-
-class Notes(msgspec.Struct, frozen=True, kw_only=True):
-    """What is noted about a topic. Properties are texts, so all of it is."""
-
-    tenant: str
-    partitions: str
-    created: str
-    """When the topic was made: nothing in it was published before."""
-    retention_seconds: str
-    compacted: str = ""
-    trimmed_before: str = ""
-
-    def oldest(self, now: datetime) -> datetime:
-        trimmed = datetime.fromisoformat(self.trimmed_before) if self.trimmed_before else _BEGINNING
-        if self.compacted:
-            return trimmed
-        return max(trimmed, now - timedelta(seconds=float(self.retention_seconds)))
-
-
-class StoredTopic(msgspec.Struct, frozen=True):
-    """A topic as it can be read: events before `oldest` are forgotten, and nothing was published before `created`."""
-
-    partitions: list[str]
-    oldest: datetime
-    created: datetime
 
 
 class Topics:
@@ -148,7 +112,7 @@ class Topics:
 
     async def _create(self, topic: Topic, layout: Layout) -> None:
         name = self._names.of(topic)
-        body = {"partitions": layout.partitions, "properties": msgspec.to_builtins(_notes(topic, layout))}
+        body = {"partitions": layout.partitions, "properties": msgspec.to_builtins(notes_of(topic, layout))}
         if await self._admin.put(f"{path_of(name)}/partitions", body, but=(409,), properties=True) != 409:
             self._created(partitions_of(name, layout.partitions))
 
@@ -170,16 +134,6 @@ class Topics:
         for policy, body in policies:
             if await self._admin.post(f"{path}/{policy}", body, but=(405,)) == 405:
                 log.warning("pulsar_topic_policies_disabled", policy=policy.partition("?")[0])
-
-
-def _notes(topic: Topic, layout: Layout) -> Notes:
-    return Notes(
-        tenant=topic.tenant_id,
-        partitions=str(layout.partitions),
-        created=datetime.now(UTC).isoformat(),
-        retention_seconds=str(layout.retention.total_seconds()),
-        compacted="yes" if layout.compacted else "",
-    )
 
 
 def _retention(keep: timedelta) -> dict[str, int]:
