@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -58,10 +59,11 @@ async def stranger(office: Office) -> AsyncIterator[Visitor]:
 async def registered(office: Office, email: str) -> Visitor:
     visitor = office.visitor()
     accounts = next(part for part in office.hub.hub.capabilities if part.name == "accounts")
-    mails: list[str] = []
-    accounts.mailer.send = lambda mail: mails.append(mail.text)
+    mails: asyncio.Queue[str] = asyncio.Queue()
+    accounts.mailer.send = lambda mail: mails.put_nowait(mail.text)
     await visitor.submit("/auth/register", "/auth/register", name="Eve", email=email, password=PASSWORD, invite="")
-    path = re.findall(r"https?://[^/]+(/\S+)", mails[0])[0]
+    async with asyncio.timeout(10):
+        path = re.findall(r"https?://[^/]+(/\S+)", await mails.get())[0]
     page = await visitor.open(path)
     answer = await visitor.post("/auth/verify", **hidden(page, "/auth/verify"), password=PASSWORD)
     assert answer.status_code == 303, answer.text

@@ -9,25 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from markupsafe import Markup
 
 from ringforge_core.plugin.administration import DASHBOARD, Told
+from ringforge_core.plugin.records import PresentAgent
 from ringforge_core.ports.event_bus import Event
-from ringforge_dashboard.rendering import environment
+from ringforge_dashboard.rendering import environment, payload_of
 
 if TYPE_CHECKING:
     from ringforge_dashboard.desk import Desk
 
 FEED = 100
 """Activities that a feed shows; of more at once only the newest are sent."""
-
-
-class _Envelope(msgspec.Struct):
-    payload: dict[str, Any]
-
-
-_payload = msgspec.json.Decoder(_Envelope).decode
 
 
 class Fragments:
@@ -43,19 +36,23 @@ class Fragments:
         if "chat" in self._shows:
             pieces += self._messages(happenings)
         pieces += self._presence(happenings)
-        # Each in a template of its own: there a row of a table is one to the browser, whatever stands before it.
-        return "\n".join(f"<template>{piece.strip()}</template>" for piece in pieces)
+        return as_html(pieces)
+
+    def connected(self, present: Iterable[PresentAgent]) -> list[Markup]:
+        """Of those whom the page waits for, that they are there."""
+        macro = self._macros.live_connected
+        return [macro(agent, self._desk) for agent in present if f"waits:{agent.name}" in self._shows]
 
     def _activities(self, happenings: Sequence[Event | Told]) -> list[Markup]:
         events = [each for each in happenings if isinstance(each, Event) and each.push == "activity:broadcast"]
-        return [self._macros.live_activity(_payload(event.body).payload, self._desk) for event in events[-FEED:]]
+        return [self._macros.live_activity(payload_of(event), self._desk) for event in events[-FEED:]]
 
     def _messages(self, happenings: Sequence[Event | Told]) -> list[Markup]:
         pieces = []
         for each in happenings:
             if not isinstance(each, Event) or each.audience.agents is None:
                 continue
-            message = _payload(each.body).payload
+            message = payload_of(each)
             if each.push == "direct:message" and DASHBOARD in (each.agent_id, *each.audience.agents):
                 partner = each.audience.agents[0] if each.agent_id == DASHBOARD else each.agent_id
                 pieces.append(self._macros.live_message(message, partner, self._desk))
@@ -72,12 +69,17 @@ class Fragments:
         present = desk.administration.present(desk.tenant_id, desk.fleet.id)
         pieces = [self._macros.live_online(len(present))]
         now = {each.agent_id: each for each in present}
-        newest = {
-            payload["agent_id"]: payload for each in changed if "agent_id" in (payload := _payload(each.body).payload)
-        }
+        newest = {payload["agent_id"]: payload for each in changed if "agent_id" in (payload := payload_of(each))}
         for agent_id, payload in newest.items():
             if "roster" in self._shows:
                 pieces.append(self._macros.live_agent(agent_id, now.get(agent_id), desk))
+            if agent_id in now:
+                pieces += self.connected([now[agent_id]])
             if f"agent:{agent_id}" in self._shows:
                 pieces.append(self._macros.live_now(now.get(agent_id), payload))
         return pieces
+
+
+def as_html(pieces: Iterable[Markup]) -> str:
+    """Each in a template of its own: there a row of a table is one to the browser, whatever stands before it."""
+    return "\n".join(f"<template>{piece.strip()}</template>" for piece in pieces)

@@ -20,7 +20,7 @@ from ringforge_core.plugin.administration import Position, Told, Watch
 from ringforge_core.plugin.records import PresentAgent
 from ringforge_core.plugin.web import people_of
 from ringforge_core.ports.event_bus import Event
-from ringforge_dashboard.fragments import Fragments
+from ringforge_dashboard.fragments import Fragments, as_html
 
 if TYPE_CHECKING:
     from ringforge_dashboard.capability import Dashboard
@@ -37,7 +37,8 @@ class Live(msgspec.Struct, frozen=True):
 
     after: Position
     shows: tuple[str, ...]
-    """`roster`: rows of agents · `agent:<id>`: what one does · `activity`: the feed · `chat`: conversations."""
+    """`roster`: rows of agents · `agent:<id>`: what one does · `waits:<name>`: that it comes · `activity`: the feed ·
+    `chat`: conversations."""
     present: str = ""
 
 
@@ -48,15 +49,15 @@ def digest(present: Iterable[PresentAgent]) -> str:
 
 
 def live_url(desk: Desk, live: Live) -> str:
-    wanted = {"fleet": desk.fleet.id, "after": str(live.after), "shows": ",".join(live.shows), "present": live.present}
-    return f"/dashboard/live?{urlencode(wanted)}"
+    wanted = {"fleet": desk.fleet.id, "after": str(live.after), "shows": live.shows, "present": live.present}
+    return f"/dashboard/live?{urlencode(wanted, doseq=True)}"
 
 
 async def stream(dashboard: Dashboard, request: Request[Any, Any, Any], desk: Desk) -> AsyncIterator[bytes]:
     """Server-sent events, until the browser or the hub ends it, or the person is signed out."""
     administration, query = dashboard.hub.administration, request.query_params
     after = Position.parse(request.headers.get("last-event-id", "")) or Position.parse(query.get("after", ""))
-    fragments = Fragments(query.get("shows", "").split(","), desk)
+    fragments = Fragments(query.getall("shows", []), desk)
     yield b"retry: 1000\n\n"
     async with administration.watch(desk.tenant_id, desk.fleet.id, after=after) as watch:
         present = administration.present(desk.tenant_id, desk.fleet.id)
@@ -64,6 +65,7 @@ async def stream(dashboard: Dashboard, request: Request[Any, Any, Any], desk: De
             yield message("reset", "", await administration.position(desk.tenant_id, desk.fleet.id))
         else:
             yield message("ready", "", after)
+        yield message("swap", as_html(fragments.connected(present)), None)
         while True:
             happenings = await _gathered(watch)
             if happenings is None:

@@ -12,6 +12,9 @@ import msgspec
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ringforge_core.plugin.administration import Told
+from ringforge_core.ports.event_bus import Event
+
 PACKAGE = "ringforge_dashboard"
 MEDIA_TYPES = {"dashboard.css": "text/css", "live.js": "text/javascript"}
 
@@ -38,6 +41,8 @@ def environment(package: str = PACKAGE) -> Environment:
     made.filters["count"] = count
     made.filters["amount"] = amount
     made.filters["pretty_json"] = pretty_json
+    made.filters["tojson_text"] = json_text
+    made.filters["inside_text"] = lambda text: json_text(text)[1:-1]
     made.globals["static_url"] = static_url
     return made
 
@@ -53,6 +58,18 @@ def moment(at: datetime | str | None) -> Markup:
     instant = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
     machine = instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return Markup('<time datetime="{}">{}</time>').format(machine, instant.strftime("%Y-%m-%d %H:%M:%S UTC"))
+
+
+class _Envelope(msgspec.Struct):
+    payload: dict[str, Any]
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+
+
+def payload_of(happening: Event | Told) -> dict[str, Any]:
+    """What an event or a push carries inside its envelope."""
+    return _decode_envelope(happening.body).payload
 
 
 def count(number: int | str) -> str:
@@ -74,3 +91,8 @@ def amount(number: int | str, resource: str) -> str:
 
 def pretty_json(value: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def json_text(value: Any) -> str:
+    """JSON that is also a literal of Python, JavaScript and Elixir, where `#{` in a text would be code."""
+    return msgspec.json.encode(value).decode().replace("#{", "\\u0023{")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import msgspec
 from litestar import Controller, get
 
 from ringforge_core.plugin.records import Usage, Used
-from ringforge_core.ports.event_bus import ReplayFilter, Topic
-from ringforge_dashboard.desk import Answer, AtDesk, Desk
+from ringforge_dashboard.desk import Answer, AtDesk
 from ringforge_dashboard.live import Live, digest
+from ringforge_dashboard.pages.activity import recent_activities
 
 RECENT = 20
 NEARLY = 0.8
@@ -20,13 +16,6 @@ RESOURCES = {
     "connected_agents": "Connected agents", "messages_today": "Messages today", "memory_entries": "Memory entries",
     "fleets": "Fleets", "storage_bytes": "Storage",
 }  # fmt: skip
-
-
-class _Envelope(msgspec.Struct):
-    payload: dict[str, Any]
-
-
-_payload = msgspec.json.Decoder(_Envelope).decode
 
 
 class OverviewPages(Controller):
@@ -42,13 +31,6 @@ class OverviewPages(Controller):
             usage=usage, activities=await recent_activities(desk, limit=RECENT), nearly_used=nearly_used(usage),
             resources=RESOURCES,
         )  # fmt: skip
-
-
-async def recent_activities(desk: Desk, query: ReplayFilter | None = None, *, limit: int) -> Sequence[Mapping[str, Any]]:
-    """The fleet's newest activities, newest first; the operator sees those for single agents, too."""
-    wanted = query or ReplayFilter(limit=limit, newest=True)
-    past = await desk.dashboard.hub.replay(Topic(desk.tenant_id, desk.fleet.id, "activity"), wanted)
-    return [_payload(event.body).payload for event in reversed(past.events)]
 
 
 def nearly_used(usage: Usage) -> dict[str, Used]:

@@ -97,6 +97,18 @@ function copyButtons() {
   }
 }
 
+// A message is sent without leaving the page: it comes back over the stream. What goes wrong, the page itself tells.
+for (const form of document.querySelectorAll("form[data-send]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const sent = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" })
+      .catch(() => null);
+    if (sent?.type !== "opaqueredirect") return form.submit();
+    form.reset();
+    form.querySelector("textarea").value = "";
+  });
+}
+
 localTimes(document);
 copyButtons();
 for (const list of document.querySelectorAll("[data-bottom]")) list.scrollTop = list.scrollHeight;

@@ -1,0 +1,53 @@
+"""The wizard: nothing is made before it is confirmed, and the agent shows the moment it connects."""
+
+from __future__ import annotations
+
+import re
+
+from dashboard_visitor import Office, Tab, signed_in
+from playwright.async_api import Browser, expect
+
+from ringforge_core.testkit.phoenix_client import PhoenixClient
+
+
+async def test_the_wizard_waits_for_the_agent_and_shows_it(office: Office, browser: Browser) -> None:
+    window = await signed_in(browser, office.owner)
+    tab = Tab(await window.new_page())
+    before = await key_count(office)
+    await tab.page.goto("/dashboard")
+    await tab.page.get_by_role("link", name="Add an agent").click()
+    await tab.page.get_by_label("Name").fill('crawler "#{1}"')
+    await tab.page.get_by_label("Capabilities").fill("search, python")
+    assert await key_count(office) == before
+    await tab.page.get_by_role("button", name="Make a key").click()
+    key = re.findall(r"rf_live_\w{32}", await tab.page.locator("#new-key").inner_text())[0]
+    assert key not in tab.page.url
+    assert await key_count(office) == before + 1
+    await expect(tab.page.get_by_text("Waiting for")).to_be_visible()
+    await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    async with PhoenixClient(office.hub.websocket_url, api_key=key, agent={"name": 'crawler "#{1}"'}) as agent:
+        await agent.join()
+        await expect(tab.page.get_by_text("is connected.")).to_be_visible()
+        await tab.page.get_by_role("link", name="Write to it").click()
+        await expect(tab.page.get_by_label("Message")).to_be_visible()
+    assert tab.complaints == []
+
+
+async def test_the_python_that_the_wizard_shows_is_python(office: Office) -> None:
+    path = "/dashboard/add-agent"
+    page = (await office.owner.submit(path, f"{path}/make", name="crawler", capabilities="a, b")).text
+    code = next(each for each in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL) if each.startswith("import asyncio"))
+    compile(code.replace("&#34;", '"'), "snippet", "exec")
+    assert "rf_live_" not in code
+
+
+async def test_a_name_that_cannot_be_is_refused_and_no_key_is_made(office: Office) -> None:
+    path, before = "/dashboard/add-agent", await key_count(office)
+    answer = await office.owner.submit(path, f"{path}/make", name=" ", capabilities="")
+    assert answer.status_code == 400
+    assert "1 to 100 printable characters" in answer.text
+    assert await key_count(office) == before
+
+
+async def key_count(office: Office) -> int:
+    return len((await office.hub.hub.administration.keys(office.hub.keys.tenant_id)).items)
