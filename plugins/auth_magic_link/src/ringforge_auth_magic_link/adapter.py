@@ -48,9 +48,7 @@ class MagicLink(Auth):
         email, expected = answer.kept.get("email", ""), answer.kept.get("digest", "")
         given = _digest(answer.parameters.get("token", ""))
         if not email or not hmac.compare_digest(given, expected):
-            raise Unauthenticated(
-                "This is not the link that was sent.", reason="invalid_link", fix="Ask for a new one."
-            )
+            raise Unauthenticated("This is not the link that was sent.", reason="invalid_link", fix="Ask for a new one.")
         return VerifiedIdentity(provider=self.provider, subject=email.strip().casefold(), email=email, email_verified=True)
 
 
