@@ -6,14 +6,16 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ringforge_core.plugin.administration import Told
 from ringforge_core.ports.event_bus import Event
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PACKAGE = "ringforge_dashboard"
 MEDIA_TYPES = {"dashboard.css": "text/css", "live.js": "text/javascript"}
@@ -33,6 +35,8 @@ def static_url(name: str) -> str:
 @cache
 def environment(package: str = PACKAGE) -> Environment:
     """The templates of a package, which may use those of the dashboard."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
     loaders = [PackageLoader(package)] if package == PACKAGE else [PackageLoader(package), PackageLoader(PACKAGE)]
     made = Environment(
         loader=ChoiceLoader(loaders), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -9,6 +9,7 @@ from litestar import Controller, get, post
 
 from ringforge_core.errors import InvalidPayload, NotFound, Refused
 from ringforge_dashboard.desk import Answer, AtDesk, Desk
+from ringforge_dashboard.pages.activity import fleet_agents
 from ringforge_dashboard.rendering import pretty_json
 
 SHOWN = 50
@@ -39,12 +40,21 @@ class MemoryPages(Controller):
             else:
                 found = await desk.say("memory:list", limit=SHOWN, offset=offset, **tags)
         except Refused as error:
-            return desk.refused("memory.html", error, title="Memory", entries=[], total=0, words=words, tag=tag, older=None)
+            return desk.refused(
+                "memory.html", error, title="Memory", entries=[], total=0, words=words, tag=tag, older=None, names={}
+            )
         seen = offset + found["count"]
         older = str(seen) if not words and found["count"] and seen < found["total"] else None
         entries = [{**entry, "preview": _preview(entry["value"])} for entry in found["entries"]]
         return desk.page(
-            "memory.html", title="Memory", entries=entries, total=found["total"], words=words, tag=tag, older=older
+            "memory.html",
+            title="Memory",
+            entries=entries,
+            total=found["total"],
+            words=words,
+            tag=tag,
+            older=older,
+            names=dict(await fleet_agents(desk)),
         )
 
     @get("/entry")
@@ -92,7 +102,7 @@ async def _entry_page(desk: Desk, key: str, error: Refused | None = None, given:
     shown = given or _form_of(entry, key, versions)
     return desk.page(
         "memory_entry.html", title=key or "New entry", error=error, status=200 if error is None else 400, entry=entry,
-        versions=versions, given=shown,
+        versions=versions, given=shown, names=dict(await fleet_agents(desk)),
     )  # fmt: skip
 
 

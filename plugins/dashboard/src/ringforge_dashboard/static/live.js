@@ -111,6 +111,7 @@ for (const form of document.querySelectorAll("form[data-send]")) {
 
 localTimes(document);
 copyButtons();
+document.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 for (const list of document.querySelectorAll("[data-bottom]")) list.scrollTop = list.scrollHeight;
 for (const select of document.querySelectorAll(".switch select")) select.addEventListener("change", () => select.form.requestSubmit());
 // A menu closes with Escape, and when something else is chosen.
