@@ -11,7 +11,7 @@ from ringforge_core.testkit.phoenix_client import PhoenixClient
 KEY = re.compile(r"rf_(?:live|test|admin)_\w{32}")
 
 
-async def test_a_key_is_shown_once_and_works(office: Office) -> None:
+async def test_d119_a_key_is_shown_once_and_works(office: Office) -> None:
     keys = "/dashboard/keys"
     before = await count(office)
     assert KEY.findall(await office.owner.open(keys)) == []

@@ -79,7 +79,7 @@ async def test_nobody_gets_in_without_a_session(office: Office, theirs: Theirs) 
     await visitor.client.aclose()
 
 
-async def test_nothing_of_another_tenant_is_shown_or_done(office: Office, theirs: Theirs, stranger: Visitor) -> None:
+async def test_d117_nothing_of_another_tenant_is_shown_or_done(office: Office, theirs: Theirs, stranger: Visitor) -> None:
     token = await stranger.token()
     fleet_id = office.hub.keys.fleet_id
     for method, path in routes(office):
