@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from ringforge_core.administration import Desk, NoRosters, Rosters
 from ringforge_core.audit import AuditTrail
 from ringforge_core.config import Config, Plugins
-from ringforge_core.errors import Backpressure, RingforgeError
+from ringforge_core.errors import Backpressure, RingforgeError, Unavailable
 from ringforge_core.http.addresses import client_address
 from ringforge_core.http.admin.presence import NobodyPresent, Presences
 from ringforge_core.http.admin.routes import administration
@@ -61,8 +61,7 @@ VERSION = version("ringforge-core")
 
 log = structlog.get_logger(__name__)
 
-
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 3.0
 """How long a look into the past waits for the bus to have what was acknowledged here."""
 
 
@@ -158,7 +157,10 @@ class Hub:
             await self.gateway.start(self.capabilities)
             stack.push_async_callback(self.gateway.stop)
             follower = self.gateway.delivery.follower
-            self.store.on_commit(follower.tell_others if self.bus.log_in_store else follower.offer)
+            if not self.bus.log_in_store:
+                self.store.on_commit(follower.offer)
+            elif self.store.shared:
+                self.store.on_commit(follower.tell_others)
             await self.bus.subscribe(self.gateway.delivery.take)
             await watch.start()
             stack.push_async_callback(watch.stop)
@@ -204,7 +206,11 @@ class Hub:
         return application
 
     async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
-        await self.relay.settled(SETTLE_SECONDS)
+        if not await self.relay.settled(SETTLE_SECONDS):
+            raise Unavailable(
+                f"The event bus is behind: {self.relay.backlog} events wait for it, so the past would lack its end.",
+                fix="Ask again in a moment; what comes live is not late.",
+            )
         return await self.bus.replay(topic, query)
 
     def _load(self) -> Load:

@@ -137,7 +137,7 @@ class Hub(Protocol):
         """Where the client of an ASGI scope really is, past the proxies that are trusted."""
 
     async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
-        """The past as the bus keeps it, with everything that this hub has acknowledged."""
+        """The past as the bus keeps it, with everything that this hub has acknowledged; else `Unavailable`."""
 
     async def retention_of(self, tenant_id: str) -> timedelta:
         """How long the events and messages of a tenant are kept, by its plan."""

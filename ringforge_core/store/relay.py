@@ -49,8 +49,9 @@ class Relay:
         """Events that the bus has not taken yet."""
         return len(self._waiting)
 
-    async def settled(self, seconds: float) -> None:
-        """Returns when a replay shows everything that was committed here before the call, or after `seconds`."""
+    async def settled(self, seconds: float) -> bool:
+        """Whether a replay shows everything that was committed here before the call; waits for it up to `seconds`."""
+        return True
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="relay")
@@ -135,13 +136,14 @@ class OutboxRelay(Relay):
         self._gone.append(node)
         self._some.set()
 
-    async def settled(self, seconds: float) -> None:
+    async def settled(self, seconds: float) -> bool:
         wanted = self._taken
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self._handed < wanted:
                     self._caught_up.clear()
                     await self._caught_up.wait()
+        return self._handed >= wanted
 
     def _committed(self, events: Sequence[Event]) -> None:
         self._taken += len(events)
