@@ -34,7 +34,7 @@ class Sessions:
         """Note the end, once; a session that is not there, or is another tenant's, is none to close."""
         await self._store.apply(close_sessions, Closing(session_id, tenant_id, reason, now()))
 
-    async def close_stale(self, node: str | None = None) -> None:
+    async def close_stale(self, node: str | None = None) -> int:
         """Close what a node that is gone left open; without a name what a crash of this one did, before its first
-        connection."""
-        await self._store.apply(close_stale_sessions, Abandoned(node or self._node, now()))
+        connection. Returns how many."""
+        return await self._store.apply(close_stale_sessions, Abandoned(node or self._node, now()))

@@ -24,7 +24,7 @@ GONE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
-OnGone = Callable[[str], Awaitable[None]]
+OnGone = Callable[[str], Awaitable[object]]
 
 
 class Load(msgspec.Struct, frozen=True):

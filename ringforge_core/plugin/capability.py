@@ -111,7 +111,7 @@ class Nodes(Protocol):
     def others(self) -> frozenset[str]:
         """The names of the other hubs that live."""
 
-    def on_gone(self, listener: Callable[[str], Awaitable[None]]) -> None:
+    def on_gone(self, listener: Callable[[str], Awaitable[object]]) -> None:
         """Call it with the name of each other hub that stopped, died, or started anew."""
 
 

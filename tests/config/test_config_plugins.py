@@ -94,6 +94,5 @@ def test_a_check_looks_at_that_table_too(nats: PluginDirectory) -> None:
 def test_a_table_of_a_plugin_that_is_not_there_is_a_warning() -> None:
     loaded = plugins(IN_USE + "[event_bus.nats]\nservers = []\n[event_bus.nast]\nservers = []\n")
     assert loaded.warnings == (
-        'ringforge.toml: [event_bus.nast] is not used, and no plugin "nast" is installed;'
-        " did you mean [event_bus.nats]?",
+        'ringforge.toml: [event_bus.nast] is not used, and no plugin "nast" is installed; did you mean [event_bus.nats]?',
     )
