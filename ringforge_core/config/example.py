@@ -44,10 +44,13 @@ def _table(settings_type: type[msgspec.Struct], path: KeyPath) -> str:
     """One table with its keys; nothing for a plugin without settings."""
     lines: list[str] = []
     table: KeyPath = ()
-    for setting in settings_of(settings_type, path):
+    settings = list(settings_of(settings_type, path))
+    needy = {setting.table for setting in settings if setting.required}
+    for setting in settings:
         if setting.table != table:
             table = setting.table
-            lines += ["", f"[{'.'.join(table)}]"]
+            mark = "#" if table in needy else ""  # a table that is there must have what it needs
+            lines += ["", f"{mark}[{'.'.join(table)}]"]
             lines += _comment(settings_type.__doc__ or "") if table == path else []
         lines += ["", *_setting(setting)]
     return "\n".join([*lines[1:], ""]) if lines else ""

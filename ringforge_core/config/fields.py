@@ -23,6 +23,7 @@ class Setting(msgspec.Struct, frozen=True):
     description: str
     default: Any
     examples: tuple[Any, ...]
+    required: bool = False
 
 
 def plain_type(annotation: Any) -> Any:
@@ -57,7 +58,8 @@ def settings_of(
             description = described[0].description if described else None
             examples = tuple(example for note in described for example in note.examples or ())
             default = _default(field) if defaults is None else getattr(defaults, field.name)
-            yield Setting(table, field.encode_name, description or "", default, examples)
+            required = field.required and defaults is None
+            yield Setting(table, field.encode_name, description or "", default, examples, required)
     for field in fields:
         if is_table(field.type):
             yield from settings_of(plain_type(field.type), (*table, field.encode_name), table_defaults(field))

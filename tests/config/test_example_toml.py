@@ -51,7 +51,7 @@ def test_the_example_with_every_line_taken_in_is_the_default(tmp_path: Path) -> 
     workspace_plugins()
     everything = tmp_path / "ringforge.toml"
     optional = r"(node|public_url|operator_token|tls_certificate|tls_key)"
-    live = re.sub(rf"^#(?!{optional} )(\w+ = )", r"\2", EXAMPLE.read_text(), flags=re.MULTILINE)
+    live = re.sub(rf"^#(?!{optional} )(\w+ = |\[)", r"\2", EXAMPLE.read_text(), flags=re.MULTILINE)
     everything.write_text(live)
     given, default = load_config(everything, {}), load_config(None, {"RINGFORGE_CONFIG": str(EXAMPLE)})
     for table in ("hub", "log", "store"):

@@ -41,7 +41,8 @@ def _acknowledged_before_the_kill(url: str, at_least: int) -> list[str]:
         first = [writer.stdout.readline() for _ in range(at_least)]
     finally:
         writer.kill()
-        rest, _ = writer.communicate(timeout=30)
+        rest = writer.stdout.read()  # type: ignore[union-attr]  # not `communicate`, which skips what is buffered already
+        writer.wait(timeout=30)
     return [line.strip() for line in [*first, *rest.splitlines(keepends=True)] if line.endswith("\n") and line.strip()]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +16,8 @@ from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 _PROPERTIES_TOO = {"Content-Type": "application/vnd.partitioned-topic-metadata+json"}
 _CONNECTIONS = 16
 _NOT_ENTITLED = (401, 403)
+_NOT_NOW = 503
+_PAUSE = 0.2
 
 
 class Admin:
@@ -21,6 +25,7 @@ class Admin:
 
     def __init__(self, settings: PulsarEventBusSettings) -> None:
         self.bearer = bearer_of(settings)
+        self._patience = settings.request_seconds
         self._http = httpx.AsyncClient(
             base_url=f"{settings.admin_url.rstrip('/')}/admin/",
             auth=self.bearer,
@@ -52,8 +57,7 @@ class Admin:
     async def request(self, method: str, path: str, *, but: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         """The answer when it is good, or its status is one of `but`; else `Unavailable`."""
         try:
-            versioned = path if path.startswith("v3/") else f"v2/{path}"
-            answer = await self._http.request(method, versioned, **options)
+            answer = await self._ask(method, path if path.startswith("v3/") else f"v2/{path}", options)
         except httpx.HTTPError as error:
             raise Unavailable(f"Pulsar's administration does not answer: {type(error).__name__}: {error}") from error
         if answer.status_code in _NOT_ENTITLED and answer.status_code not in but:
@@ -62,6 +66,15 @@ class Admin:
         if answer.is_error and answer.status_code not in but:
             raise Unavailable(f"Pulsar's administration refused {method} {path}: {answer.status_code} {_reason(answer)}")
         return answer
+
+    async def _ask(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+        """503 is a cluster that elects a leader or moves a topic: it asks to be asked again."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            answer = await self._http.request(method, path, **options)
+            if answer.status_code != _NOT_NOW or time.monotonic() > deadline:
+                return answer
+            await asyncio.sleep(_PAUSE)
 
 
 def path_of(topic: str) -> str:
