@@ -4,6 +4,9 @@
         broker.address                  # host:port
         await broker.stop()             # only one of our own: gone, and back with the same port and log
 
+`kafka_broker(or_lookalike=True)` makes do with a look-alike where Java or Maven is missing, or where
+`RINGFORGE_TEST_KAFKA=lookalike` asks for it; `broker.lookalike` is its name then.
+
 One of our own is a single node without ZooKeeper (KRaft) on free ports of the loopback, fetched from Maven, see
 `kafka_pom.xml`. It forgets and compacts within a second or two, so that tests can watch it.
 """
@@ -24,12 +27,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringforge_core.testkit.maven import class_path_now, java_command, skip_without_java
+import pytest
+
+from ringforge_core.testkit.kafka_lookalike import NAME, lookalike_address, lookalike_program
+from ringforge_core.testkit.maven import class_path_now, java_command, missing_program, skip_without_java
 
 POM = Path(__file__).with_name("kafka_pom.xml")
 START_SECONDS = 60.0
 _CONNECTION_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 STOP_SECONDS = 20.0
+_LOOKALIKE = "lookalike"
+_MISSING = (
+    "no Kafka: `apt-get install maven openjdk-17-jre-headless` for Apache Kafka itself, name a broker in "
+    f"RINGFORGE_TEST_KAFKA, or `pip install {NAME}` for a look-alike that proves less"
+)
 
 _OPTIONS = (
     "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
@@ -75,10 +86,11 @@ def lasting_port() -> int:
 
 
 class KafkaBroker:
-    """A broker at `address`, host:port."""
+    """A broker at `address`, host:port. `lookalike` names what stands in for Apache Kafka; None for Kafka itself."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, lookalike: str | None = None) -> None:
         self.address = address
+        self.lookalike = lookalike
 
 
 class OwnKafkaBroker(KafkaBroker):
@@ -165,14 +177,25 @@ class OwnKafkaBroker(KafkaBroker):
 
 
 @contextmanager
-def kafka_broker() -> Iterator[KafkaBroker]:
-    """Skips the test, saying what to install, when there is none."""
-    if address := os.environ.get("RINGFORGE_TEST_KAFKA"):
-        yield KafkaBroker(address)
-        return
-    skip_without_java()
-    with own_kafka_broker() as broker:
-        yield broker
+def kafka_broker(*, or_lookalike: bool = False) -> Iterator[KafkaBroker]:
+    """Skips the test, saying what to install, when there is none.
+
+    Only a test that knows what a look-alike cannot prove may ask for `or_lookalike`.
+    """
+    asked_for = os.environ.get("RINGFORGE_TEST_KAFKA")
+    if asked_for and asked_for != _LOOKALIKE:
+        yield KafkaBroker(asked_for)
+    elif or_lookalike and (asked_for == _LOOKALIKE or missing_program() is not None):
+        if (program := lookalike_program()) is None:
+            pytest.skip(_MISSING)
+        with lookalike_address(program, lasting_port()) as address:
+            yield KafkaBroker(address, lookalike=NAME)
+    elif asked_for == _LOOKALIKE:
+        pytest.skip("RINGFORGE_TEST_KAFKA asks for a look-alike, and this test needs Apache Kafka itself")
+    else:
+        skip_without_java()
+        with own_kafka_broker() as broker:
+            yield broker
 
 
 @contextmanager
