@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 import time
 from abc import abstractmethod
@@ -25,6 +26,7 @@ EVERY = 0.005
 """Seconds between two events: far below what any of them can do, so that nothing queues."""
 SPEAKERS = 20
 """An agent's events run one after another, each until its commit: so many agents share the load."""
+WARM_UP = 3.0
 PATIENCE = 30.0
 
 
@@ -90,6 +92,11 @@ class TwoHubs(Route):
             async def publish(speaker: Agent) -> None:
                 await speaker.activity.broadcast("custom", repr(time.perf_counter()))
 
+            await asyncio.gather(*(publish(speaker) for speaker in speakers))
+            await _until(lambda: min(len(found.here), len(found.there)) >= SPEAKERS)
+            await asyncio.sleep(WARM_UP)  # until the other hub has found the fleet's new topics
+            found.here.clear()
+            found.there.clear()
             async with asyncio.TaskGroup() as tasks:
                 async for _ in _beats(seconds):
                     tasks.create_task(publish(speakers[count % SPEAKERS]))
@@ -220,10 +227,12 @@ class BarePulsar(Bare):
 
     @asynccontextmanager
     async def connected(self, found: list[float]) -> AsyncIterator[Callable[[bytes], Any]]:
+        import pulsar
         import pulsar.asyncio
 
         with pulsar_server() as server:
-            client = pulsar.asyncio.Client(server.service_url)
+            quiet = pulsar.FileLogger(pulsar.LoggerLevel.Error, os.devnull)  # else it logs to stdout
+            client = pulsar.asyncio.Client(server.service_url, logger=quiet)
             topic = f"persistent://public/default/bench-{time.time_ns()}"
             consumer = await client.subscribe(topic, "bench")
             producer = await client.create_producer(topic)
