@@ -16,7 +16,7 @@ from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 _PROPERTIES_TOO = {"Content-Type": "application/vnd.partitioned-topic-metadata+json"}
 _CONNECTIONS = 16
 _NOT_ENTITLED = (401, 403)
-_NOT_NOW = 503
+NOT_NOW = 503
 _PAUSE = 0.2
 
 
@@ -57,7 +57,7 @@ class Admin:
     async def request(self, method: str, path: str, *, but: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         """The answer when it is good, or its status is one of `but`; else `Unavailable`."""
         try:
-            answer = await self._ask(method, path if path.startswith("v3/") else f"v2/{path}", options)
+            answer = await self._ask(method, path if path.startswith("v3/") else f"v2/{path}", but, options)
         except httpx.HTTPError as error:
             raise Unavailable(f"Pulsar's administration does not answer: {type(error).__name__}: {error}") from error
         if answer.status_code in _NOT_ENTITLED and answer.status_code not in but:
@@ -67,13 +67,13 @@ class Admin:
             raise Unavailable(f"Pulsar's administration refused {method} {path}: {answer.status_code} {_reason(answer)}")
         return answer
 
-    async def _ask(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+    async def _ask(self, method: str, path: str, but: tuple[int, ...], options: dict[str, Any]) -> httpx.Response:
         """503 is a cluster that elects a leader or moves a topic: it asks to be asked again."""
         deadline = time.monotonic() + self._patience
         while True:
             answer = await self._http.request(method, path, **options)
-            if answer.status_code != _NOT_NOW or time.monotonic() > deadline:
-                return answer
+            if answer.status_code != NOT_NOW or NOT_NOW in but or method == "POST" or time.monotonic() > deadline:
+                return answer  # a POST that was refused may have been done by half
             await asyncio.sleep(_PAUSE)
 
 

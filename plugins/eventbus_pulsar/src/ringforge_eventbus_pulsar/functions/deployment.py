@@ -9,9 +9,12 @@ from typing import Any
 import msgspec
 
 from ringforge_core.errors import NotFound
-from ringforge_eventbus_pulsar.admin import Admin
+from ringforge_eventbus_pulsar.admin import NOT_NOW, Admin
 from ringforge_eventbus_pulsar.functions.catalog import CATALOG, PackagedFunction, worker_config
 from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
+
+TRIES = 20
+PAUSE_SECONDS = 0.5
 
 
 class DeployedFunction(msgspec.Struct, frozen=True):
@@ -39,9 +42,20 @@ class Deployment:
             "data": (function.file.name, code, "application/octet-stream"),
             "functionConfig": (None, msgspec.json.encode(config), "application/json"),
         }
-        verb = "PUT" if await self._admin.get(self._path(function.name)) is not None else "POST"
-        await self._admin.request(verb, self._path(function.name), files=parts)
+        if await self._admin.get(self._path(function.name)) is not None:
+            await self._admin.request("PUT", self._path(function.name), files=parts)
+        else:
+            await self._create(function.name, parts)
         return str(config["output"])
+
+    async def _create(self, name: str, parts: dict[str, Any]) -> None:
+        """Workers that have no leader yet refuse it, and keep the uploaded package, which stands in the way of a retry."""
+        for _ in range(TRIES):
+            if (await self._admin.request("POST", self._path(name), files=parts, but=(NOT_NOW,))).status_code != NOT_NOW:
+                return
+            await self._admin.delete(f"v3/packages/function/{self._outputs}/{name}/0", but=(404, NOT_NOW))
+            await asyncio.sleep(PAUSE_SECONDS)
+        await self._admin.request("POST", self._path(name), files=parts)
 
     async def deployed(self) -> Sequence[DeployedFunction]:
         """Those of the catalog that are there, with how many of their instances run."""
