@@ -89,6 +89,8 @@ class NodeRegistry(Periodic):
         self._on_outlawed.append(listener)
 
     async def start(self) -> None:
+        if not self._store.shared:
+            await self._store.apply(_leave_alone, self._node)
         await self.beat()
         if self._store.shared:
             await super().start()
@@ -152,6 +154,13 @@ def _beat_once(tx: Transaction, beat: Beat) -> bool:
     row = {"name": beat.name, "instance": beat.instance, "version": beat.version, "started_at": now(), **values}
     tx.execute(nodes.insert(), row)
     return False
+
+
+def _leave_alone(tx: Transaction, names: Sequence[str]) -> list[None]:
+    """On a database of a single hub any other name is one that this hub, or a crash, left behind."""
+    for name in names:
+        tx.execute(nodes.delete().where(nodes.c.name != name))
+    return [None] * len(names)
 
 
 def _leave(tx: Transaction, commands: Sequence[Leave]) -> list[None]:
