@@ -42,6 +42,7 @@ from ringforge_core.plugin import Periodic
 from ringforge_core.plugin.administration import Administration
 from ringforge_core.plugin.capability import Capability, Nodes, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
+from ringforge_core.plugin.records import Feature
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import EventBus, Replay, ReplayFilter, Topic, TopicKind
@@ -113,7 +114,9 @@ class Hub:
         self._registry.on_outlawed(self.gateway.let_go)
         loaded_bus = plugins.adapter("event_bus")
         self._bus_name = loaded_bus.name
-        context = AdapterContext(data_directory=config.hub.data_directory, store=self.store, node=self.node)
+        context = AdapterContext(
+            data_directory=config.hub.data_directory, store=self.store, node=self.node, public_url=self.public_url
+        )
         self.bus = loaded_bus.adapter.create(loaded_bus.settings, context)
         self.auth: Mapping[str, Auth] = {
             loaded.name: loaded.adapter.create(loaded.settings, context) for loaded in plugins.adapters["auth"]
@@ -238,6 +241,9 @@ class Hub:
     async def retention_of(self, tenant_id: str) -> timedelta:
         of_hub = timedelta(hours=self.config.event_bus.retention_hours)
         return await self.limits.retention(tenant_id, of_hub=of_hub)
+
+    async def includes(self, tenant_id: str, feature: Feature) -> bool:
+        return feature in (await self.limits.plans.of(tenant_id)).features
 
     def _presences(self) -> Presences:
         """Whichever capability tells who is connected."""

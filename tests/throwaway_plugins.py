@@ -15,12 +15,17 @@ ADAPTER = """
     from ringforge_core.plugin import Adapter, Secret, hookimpl
     from ringforge_core.ports.event_bus import EventBus
 
+    class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+        region: Annotated[str, msgspec.Meta(description="Where it is.", examples=["north"])]
+        weight: Annotated[int, msgspec.Meta(description="How much of the load it takes.", ge=0)] = 1
+
     class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         servers: Annotated[tuple[str, ...], msgspec.Meta(description="Where the broker is.", examples=[["localhost:9092"]])]
         retries: Annotated[int, msgspec.Meta(description="How often to try again.", ge=0)] = 3
         password: Annotated[Secret | None, msgspec.Meta(description="For SASL.", examples=["env:KAFKA_PASSWORD"])] = None
         options: Annotated[dict[str, str], msgspec.Meta(description="Passed on to the client.")] = {}
         partitions: Annotated[dict[str, int], msgspec.Meta(description="How many, by topic.")] = {}
+        clusters: Annotated[dict[str, Cluster], msgspec.Meta(description="By name.", examples=["eu"])] = {}
 
     @hookimpl
     def ringforge_adapter() -> Adapter:

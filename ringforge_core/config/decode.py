@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
-from ringforge_core.config.fields import is_table, notes, plain_type, table_defaults
+from ringforge_core.config.fields import is_table, named_table, notes, plain_type, table_defaults
 from ringforge_core.config.problems import Problems
 from ringforge_core.config.references import resolve
 from ringforge_core.config.settings import PluginTable
@@ -70,6 +70,8 @@ class Decoder:
         if is_table(plain):
             return self.table(plain, value, path, table_defaults(field))
         value = _typed(plain, value)
+        if (named := named_table(plain)) is not None and isinstance(value, dict):
+            return {name: self.table(named, inner, (*path, name)) for name, inner in value.items()}
         if isinstance(value, str) and _may_be_reference(annotation):
             return self._dereference(value, path)
         if get_origin(plain) is Literal and value not in get_args(plain):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ringforge_core.config.fields import is_table
+from ringforge_core.config.fields import is_table, named_table
 from ringforge_core.config.plugins import Plugins
 from ringforge_core.config.settings import Config, PluginTable
 from ringforge_core.config.toml_text import toml_text
@@ -48,6 +48,9 @@ def _values(settings: msgspec.Struct, table: KeyPath, origins: Origins) -> Itera
         value, path = getattr(settings, field.name), (*table, field.encode_name)
         if is_table(field.type) and value is not None:
             yield from _values(value, path, origins)
+        elif named_table(field.type) is not None:
+            for name, inner in value.items():
+                yield from _values(inner, (*path, name), origins)
         else:
             text = None if value is None else toml_text(value)
             yield EffectiveValue(".".join(table), field.encode_name, text, origins.of(path) or "default")

@@ -47,13 +47,23 @@ def is_table(annotation: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
+def named_table(annotation: Any) -> type[msgspec.Struct] | None:
+    """The struct of a `dict[str, Struct]`: a table for each of several things, called after it."""
+    kind = plain_type(annotation)
+    inner = get_args(kind)[1:] if get_origin(kind) is dict else ()
+    return inner[0] if inner and is_table(inner[0]) else None
+
+
 def settings_of(
     settings_type: type[msgspec.Struct], table: KeyPath, defaults: msgspec.Struct | None = None
 ) -> Iterator[Setting]:
-    """The keys of a settings struct, those of tables within it after its own. `defaults` are instead of the type's own."""
+    """The keys of a settings struct, those of tables within it after its own. `defaults` are instead of the type's own.
+
+    A named table is shown once, under the name that is its example.
+    """
     fields = msgspec.structs.fields(settings_type)
     for field in fields:
-        if field.name not in UNDOCUMENTED and not is_table(field.type):
+        if field.name not in UNDOCUMENTED and not is_table(field.type) and named_table(field.type) is None:
             described = [note for note in notes(field.type) if note.description]
             description = described[0].description if described else None
             examples = tuple(example for note in described for example in note.examples or ())
@@ -63,6 +73,9 @@ def settings_of(
     for field in fields:
         if is_table(field.type):
             yield from settings_of(plain_type(field.type), (*table, field.encode_name), table_defaults(field))
+        elif (named := named_table(field.type)) is not None:
+            name = next((example for note in notes(field.type) for example in note.examples or ()), "NAME")
+            yield from settings_of(named, (*table, field.encode_name, name))
 
 
 def table_defaults(field: msgspec.structs.FieldInfo) -> msgspec.Struct | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from ringforge_core.limits.rates import OFF, parse_rates
-from ringforge_core.plugin.records import Quota
+from ringforge_core.plugin.records import Feature, Quota
 
 RESOURCES = ("connected_agents", "messages_today", "memory_entries", "fleets", "storage_bytes")
 DAILY = frozenset({"messages_today"})
@@ -33,6 +33,9 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     agent_rate: Annotated[str, Meta(description="Events of any kind that one agent may send.")] = OFF
     key_rate: Annotated[str, Meta(description="HTTP requests with one API key.")] = OFF
     address_rate: Annotated[str, Meta(description="Connects and joins from one address.")] = OFF
+    features: Annotated[
+        tuple[Feature, ...], Meta(description='What is included: "saml", sign-in at the tenant\'s own identity provider.')
+    ] = ()
     event_rates: Annotated[
         Literal["declared", "off"],
         Meta(description='"declared": each event\'s own rate per agent holds, see the AsyncAPI document.'),
@@ -72,12 +75,15 @@ def _check_rate(name: str, rate: str) -> None:
         raise ValueError(f"{name}: {error}") from None
 
 
-def _rated(*, connected_agents: Quota, messages: Quota, memory: Quota, fleets: Quota, storage: Quota, days: float) -> Plan:
+def _rated(
+    *, connected_agents: Quota, messages: Quota, memory: Quota, fleets: Quota, storage: Quota, days: float,
+    features: tuple[Feature, ...] = (),
+) -> Plan:  # fmt: skip
     """A plan of the table of 6.3, with the rates of 6.5, which are the same for all of them."""
     return Plan(
         connected_agents=connected_agents, messages_today=messages, memory_entries=memory, fleets=fleets,
         storage_bytes=storage, retention_hours=24 * days, agent_rate="600/minute; 60/second", key_rate="60/minute",
-        address_rate="30/minute", event_rates="declared",
+        address_rate="30/minute", event_rates="declared", features=features,
     )  # fmt: skip
 
 
@@ -85,9 +91,12 @@ _GIB = 1024**3
 
 FREE = _rated(connected_agents=10, messages=50_000, memory=5_000, fleets=1, storage=_GIB, days=1)
 PRO = _rated(connected_agents=100, messages=500_000, memory=100_000, fleets=5, storage=25 * _GIB, days=7)
-SCALE = _rated(connected_agents=1_000, messages=5_000_000, memory=1_000_000, fleets=25, storage=250 * _GIB, days=30)
-ENTERPRISE = _rated(
-    connected_agents="unlimited", messages="unlimited", memory="unlimited", fleets="unlimited", storage="unlimited", days=90
+SCALE = _rated(
+    connected_agents=1_000, messages=5_000_000, memory=1_000_000, fleets=25, storage=250 * _GIB, days=30, features=("saml",)
 )
-UNLIMITED = Plan()
+ENTERPRISE = _rated(
+    connected_agents="unlimited", messages="unlimited", memory="unlimited", fleets="unlimited", storage="unlimited",
+    days=90, features=("saml",),
+)  # fmt: skip
+UNLIMITED = Plan(features=("saml",))
 """For who runs the hub himself."""

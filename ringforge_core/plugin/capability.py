@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.administration import Administration
 from ringforge_core.plugin.messages import Push, Reply, Request
+from ringforge_core.plugin.records import Feature
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import Event, EventBus, Replay, ReplayFilter, Topic, TopicKind
@@ -141,6 +142,9 @@ class Hub(Protocol):
 
     async def retention_of(self, tenant_id: str) -> timedelta:
         """How long the events and messages of a tenant are kept, by its plan."""
+
+    async def includes(self, tenant_id: str, feature: Feature) -> bool:
+        """Whether the tenant's plan includes it; a change of plan is seen within seconds."""
 
     @property
     def capabilities(self) -> Sequence[Capability[Any]]:

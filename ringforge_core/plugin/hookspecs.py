@@ -34,11 +34,13 @@ hookimpl = pluggy.HookimplMarker("ringforge")
 
 
 class AdapterContext(msgspec.Struct, frozen=True):
-    """What the hub gives an adapter besides its settings: where to keep files, the store, and this node's name."""
+    """What the hub gives an adapter besides its settings: where to keep files, the store, this node's name, and how the
+    hub is reached from outside, if that is set (without a slash at its end)."""
 
     data_directory: Path
     store: Store
     node: str
+    public_url: str | None = None
 
 
 class Adapter(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -18,7 +19,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """A sign-in that begins. `state` is random and for this attempt only: the answer must carry it.
 
     `callback_url` is the hub's absolute address that the browser comes back to. `email` is what the person typed, for
-    adapters with `by_mail`.
+    adapters with `by_mail` or `asks_email`.
     """
 
     state: str
@@ -34,15 +35,24 @@ class Mail(msgspec.Struct, frozen=True):
     text: str
 
 
+class TenantOf(msgspec.Struct, frozen=True):
+    """The tenant that a provider is for, by its id or its handle: whom the provider vouches for becomes a
+    member there, with this role. Whether the tenant's plan includes a provider of its own is for the caller to see."""
+
+    tenant: str
+    role: Literal["viewer", "member", "admin"] = "member"
+
+
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """Where the browser goes next, or the mail that the caller is to send; and what `complete` needs again.
 
-    `kept` may hold secrets: the caller keeps it encrypted, and gives it to no browser.
+    `kept` may hold secrets: the caller keeps it encrypted, and gives it to no browser. `tenant` is as the identity's.
     """
 
     redirect_url: str | None = None
     mail: Mail | None = None
     kept: Mapping[str, str] = {}
+    tenant: TenantOf | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +75,15 @@ class VerifiedIdentity(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None = None
     email_verified: bool = False
     name: str | None = None
+    tenant: TenantOf | None = None
+    """Set by providers of one tenant; None: the identity says nothing of where the person belongs."""
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A text for a provider's operator, of this media type."""
+
+    text: str
+    media_type: str
 
 
 class Auth(ABC):
@@ -77,6 +96,11 @@ class Auth(ABC):
     by_mail: bool = False
     """It sends a link to `Attempt.email`, which may be opened in another browser, or by a mail scanner: the caller
     completes it only after a person confirmed."""
+    asks_email: bool = False
+    """`begin` needs `Attempt.email`, to know whom to ask."""
+    answers_by_post: bool = False
+    """The provider's page posts the answer to `callback_url`. Browsers send no cookies with that: the caller keeps the
+    answer, has the browser come by itself, and completes it then."""
 
     @abstractmethod
     async def start(self) -> None:
@@ -94,3 +118,7 @@ class Auth(ABC):
     async def complete(self, answer: Answer) -> VerifiedIdentity:
         """The identity that the answer proves. Raises `Unauthenticated` when it proves none, for whatever reason:
         declined, forged, of another attempt, too late, incomplete."""
+
+    async def metadata(self, callback_url: str) -> Document | None:
+        """What a provider must know of this hub, for adapters that have a format for it; else None."""
+        return None

@@ -97,6 +97,20 @@ class AuthContract:
         secret = [value for key, value in begun.kept.items() if key in ("verifier", "code_verifier", "secret", "token")]
         assert [value for value in secret if value in (begun.redirect_url or "")] == []
 
+    async def test_what_a_provider_must_know_names_where_the_browser_comes_back(
+        self, auth: Auth, callback_url: str
+    ) -> None:
+        document = await auth.metadata(callback_url)
+        if document is not None:
+            assert callback_url in document.text
+            assert "/" in document.media_type
+
+    async def test_a_provider_of_one_tenant_says_so_from_the_beginning(
+        self, auth: Auth, person: Person, callback_url: str
+    ) -> None:
+        begun = await auth.begin(new_attempt(callback_url))
+        assert (await auth.complete(answer(await person(begun), begun, callback_url))).tenant == begun.tenant
+
     # --- what proves nothing ------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def test_the_adapter_in_use_gets_its_table() -> None:
             "RINGFORGE__EVENT_BUS__NATS__RETRIES": "7",
             "RINGFORGE__EVENT_BUS__NATS__OPTIONS__LINGER": "5",
             "RINGFORGE__EVENT_BUS__NATS__PARTITIONS__ACTIVITY": "5",
+            "RINGFORGE__EVENT_BUS__NATS__CLUSTERS__EU__REGION": "north",
+            "RINGFORGE__EVENT_BUS__NATS__CLUSTERS__EU__WEIGHT": "2",
         },
     ).adapter("event_bus")
     assert loaded.name == "nats"
@@ -44,6 +46,7 @@ def test_the_adapter_in_use_gets_its_table() -> None:
     assert loaded.settings.password == Secret("hunter2")
     assert loaded.settings.options == {"acks": "all", "linger": "5"}
     assert loaded.settings.partitions == {"activity": 5}
+    assert [(name, one.region, one.weight) for name, one in loaded.settings.clusters.items()] == [("eu", "north", 2)]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,12 @@ def test_the_adapter_in_use_gets_its_table() -> None:
         ("servers = []\nretry = 1", '[event_bus.nats] has no key "retry"; did you mean "retries"?'),
         ("servers = []\nretries = -1", "[event_bus.nats] retries: expected int >= 0, got int -1"),
         ("servers = []\npassword = 'file:none'", "[event_bus.nats] password: cannot read the file none"),
+        ("servers = []\n[event_bus.nats.clusters.eu]\nweight = 1", '[event_bus.nats.clusters.eu] needs the key "region"'),
+        (
+            "servers = []\n[event_bus.nats.clusters.eu]\nregoin = 'north'",
+            '[event_bus.nats.clusters.eu] has no key "regoin"; did you mean "region"?',
+        ),
+        ("servers = []\nclusters = {eu = 1}", "[event_bus.nats.clusters.eu] must be a table, got int 1"),
         ("servers = []\n[event_bus.nats.options]\nacks = 1", "[event_bus.nats] options: expected str at [...], got int"),
     ],
 )
