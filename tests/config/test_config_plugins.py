@@ -59,8 +59,8 @@ def test_the_adapter_in_use_gets_its_table() -> None:
         ("servers = []\npassword = 'file:none'", "[event_bus.nats] password: cannot read the file none"),
         ("servers = []\n[event_bus.nats.clusters.eu]\nweight = 1", '[event_bus.nats.clusters.eu] needs the key "region"'),
         (
-            "servers = []\n[event_bus.nats.clusters.eu]\nregoin = 'north'",
-            '[event_bus.nats.clusters.eu] has no key "regoin"; did you mean "region"?',
+            "servers = []\n[event_bus.nats.clusters.eu]\nregion = 'north'\nwieght = 2",
+            '[event_bus.nats.clusters.eu] has no key "wieght"; did you mean "weight"?',
         ),
         ("servers = []\nclusters = {eu = 1}", "[event_bus.nats.clusters.eu] must be a table, got int 1"),
         ("servers = []\n[event_bus.nats.options]\nacks = 1", "[event_bus.nats] options: expected str at [...], got int"),
