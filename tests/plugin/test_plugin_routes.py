@@ -15,7 +15,7 @@ from ringforge_core.testkit.hub import running_hub
 
 DESK = '''
     from litestar import get, post
-    from ringforge_core.plugin import Capability, hookimpl
+    from ringforge_core.plugin import Capability, hookimpl, now
     from ringforge_core.plugin.web import Membership, Person, SignedIn, browser_routes, csrf_token
 
     class Desk(Capability):
@@ -33,7 +33,7 @@ DESK = '''
             current = Membership("tenant-1", "Acme", cookie)
             return SignedIn(
                 user_id="u1", email="ada@example.org", name="Ada", session_id="s1", csrf_token=csrf_token(cookie),
-                current=current, memberships=(current,),
+                signed_in_at=now(), current=current, memberships=(current,),
             )
 
         def routes(self):

@@ -5,11 +5,22 @@ guard.py         `only_signed_in`, by role
 csrf.py          no other site sends a form in a person's name
 router.py        `browser_routes`: safe headers, no place in the OpenAPI document, on to the sign-in who is not
 page.py          a page of the dashboard, declared
+entrance.py      a way to sign in that is a capability of its own
 return_path.py   where to go after a sign-in
 navigation.py    a page or JSON
 """
 
 from ringforge_core.plugin.web.csrf import check_csrf, csrf_token
+from ringforge_core.plugin.web.entrance import (
+    VISIT_COOKIE,
+    Entrance,
+    PagePart,
+    SignInMethod,
+    check_fresh,
+    count_ways_in,
+    entrance_of,
+    sign_in_methods,
+)
 from ringforge_core.plugin.web.guard import SESSION_COOKIE, Person, only_signed_in, person_of
 from ringforge_core.plugin.web.navigation import wants_page
 from ringforge_core.plugin.web.page import Page, Visit
@@ -20,20 +31,28 @@ from ringforge_core.plugin.web.router import browser_routes, is_https_url
 __all__ = [
     "ROLES",
     "SESSION_COOKIE",
+    "VISIT_COOKIE",
+    "Entrance",
     "Membership",
     "Page",
+    "PagePart",
     "People",
     "Person",
     "Role",
+    "SignInMethod",
     "SignedIn",
     "Visit",
     "browser_routes",
     "check_csrf",
+    "check_fresh",
+    "count_ways_in",
     "csrf_token",
+    "entrance_of",
     "is_https_url",
     "only_signed_in",
     "people_of",
     "person_of",
     "return_path",
+    "sign_in_methods",
     "wants_page",
 ]

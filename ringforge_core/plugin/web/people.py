@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import msgspec
@@ -30,12 +31,14 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     """A person in a tenant: the one that they look at now. `memberships` are all of theirs, for a switcher.
 
     `csrf_token` goes into each form as the field `_csrf`, or into the header `x-csrf-token` of a request by script.
+    `signed_in_at` is when they last proved who they are.
     """
 
     user_id: str
     email: str
     name: str | None
     session_id: str
+    signed_in_at: datetime
     csrf_token: str
     current: Membership
     memberships: tuple[Membership, ...]
@@ -58,7 +61,7 @@ class People(Protocol):
     """The capability that signs people in."""
 
     sign_in_path: str
-    """A page; it takes the path to return to as `?next=`."""
+    """A page; it takes the path to return to as `?next=`, and `again=1` to show itself to who is signed in."""
     sign_out_path: str
     """Takes a POST."""
     switch_path: str

@@ -15,6 +15,7 @@ from litestar.response import Redirect
 from litestar.types import ASGIApp, ControllerRouterHandler, Message, Receive, Scope, Send
 
 from ringforge_core.errors import RingforgeError, Unauthenticated
+from ringforge_core.plugin.web.entrance import SIGN_IN_AGAIN
 from ringforge_core.plugin.web.guard import SIGN_IN_REQUIRED, only_signed_in, person_of
 from ringforge_core.plugin.web.navigation import wants_page
 from ringforge_core.plugin.web.people import Role, people_of
@@ -82,11 +83,13 @@ class SafeHeaders(ASGIMiddleware):
 
 def _to_sign_in(hub: Hub) -> Callable[[Request[Any, Any, Any], Unauthenticated], Response[Any]]:
     def lead(request: Request[Any, Any, Any], error: Unauthenticated) -> Response[Any]:
-        if error.reason != SIGN_IN_REQUIRED or not wants_page(request):
+        if error.reason not in (SIGN_IN_REQUIRED, SIGN_IN_AGAIN) or not wants_page(request):
             answer: Response[Any] = request.app.exception_handlers[RingforgeError](request, error)
             return answer
         query = f"?{request.url.query}" if request.url.query else ""
         back = {"next": request.url.path + query} if request.method == "GET" else {}
+        if error.reason == SIGN_IN_AGAIN:
+            back["again"] = "1"
         path = people_of(hub).sign_in_path
         return Redirect(f"{path}?{urlencode(back)}" if back else path, status_code=303)
 

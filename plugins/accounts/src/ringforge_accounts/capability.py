@@ -20,7 +20,8 @@ from ringforge_accounts.mail import Mailer
 from ringforge_accounts.newcomers import Arrivals
 from ringforge_accounts.pages.account import AccountPages, SignOutPages
 from ringforge_accounts.pages.arrival import ArrivalPages
-from ringforge_accounts.pages.desk import VISIT_COOKIE, Desk
+from ringforge_accounts.pages.desk import Desk
+from ringforge_accounts.pages.entrance import AccountsEntrance
 from ringforge_accounts.pages.providers import ProviderPages
 from ringforge_accounts.pages.rendering import STYLE, style
 from ringforge_accounts.pages.sign_in import SignInPages
@@ -35,7 +36,15 @@ from ringforge_accounts.settings import AccountsSettings
 from ringforge_accounts.sign_in import SignIn
 from ringforge_core.errors import Forbidden
 from ringforge_core.plugin import Capability, Hub, Periodic, Secret
-from ringforge_core.plugin.web import SESSION_COOKIE, SignedIn, browser_routes, check_csrf
+from ringforge_core.plugin.web import (
+    SESSION_COOKIE,
+    VISIT_COOKIE,
+    Entrance,
+    SignedIn,
+    browser_routes,
+    check_csrf,
+    count_ways_in,
+)
 
 
 class Accounts(Capability[AccountsSettings]):
@@ -59,7 +68,15 @@ class Accounts(Capability[AccountsSettings]):
         self.sign_in = SignIn(hub.store, settings, self.passwords, self.second_factor, self.sessions)
         arrivals = Arrivals(hub.store, hub.found_tenant)
         self.registration = Registration(hub.store, settings, self.passwords, arrivals, self.mailer)
-        self.providers = Providers(hub.store, hub.auth, sealer, self.sign_in, self.registration)
+        self.providers = Providers(
+            hub.store,
+            hub.auth,
+            sealer,
+            self.sign_in,
+            self.registration,
+            lambda tx, user_id: count_ways_in(hub, tx, user_id),
+        )
+        self.entrance: Entrance = AccountsEntrance(self)
         self._cleaning = Periodic("accounts-cleaning", lambda: clean(hub.store), EVERY_SECONDS)
         self._owner_link: str | None = None
 

@@ -6,7 +6,7 @@ whoever gets an address at some provider would get the account. It takes somebod
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ from ringforge_core.ports.store import Store, Transaction
 
 VALID_FOR = timedelta(minutes=15)
 
+CountWays = Callable[[Transaction, str], int]
+
 
 class KeptAttempt(msgspec.Struct, frozen=True, kw_only=True):
     state_digest: bytes
@@ -44,15 +46,25 @@ class KeptAttempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True):
-    """`None` as the subject: take the provider's identities away."""
+    user_id: str
+    tenant_id: str
+    provider: str
+    subject: str
+    email: str | None
+    address: str | None
+    at: datetime
+
+
+class Unlink(msgspec.Struct, frozen=True):
+    """Take the provider's identities away, unless they are all that the person signs in with: `count_ways` says with how
+    many things they do, and `in_use` whether these are among them."""
 
     user_id: str
     tenant_id: str
     provider: str
-    subject: str | None
-    email: str | None
+    in_use: bool
+    count_ways: CountWays
     address: str | None
-    at: datetime
 
 
 class Outcome(NamedTuple):
@@ -64,13 +76,15 @@ class Outcome(NamedTuple):
 
 class Providers:
     def __init__(
-        self, store: Store, adapters: Mapping[str, Auth], sealer: Sealer, sign_in: SignIn, registration: Registration
-    ) -> None:
+        self, store: Store, adapters: Mapping[str, Auth], sealer: Sealer, sign_in: SignIn, registration: Registration,
+        count_ways: CountWays,
+    ) -> None:  # fmt: skip
         self.adapters = adapters
         self._store = store
         self._sealer = sealer
         self._sign_in = sign_in
         self._registration = registration
+        self._count_ways = count_ways
 
     def adapter(self, name: str) -> Auth:
         """Raises `NotFound`."""
@@ -113,7 +127,9 @@ class Providers:
         return Outcome(attempt.next_path, entered)
 
     async def unlink(self, person: SignedIn, provider: str, *, address: str | None) -> None:
-        command = Link(person.user_id, person.tenant_id, provider, None, None, address, now())
+        """Raises `Conflict` for the only way in that the person has."""
+        in_use = any(adapter.provider == provider for adapter in self.adapters.values())
+        command = Unlink(person.user_id, person.tenant_id, provider, in_use, self._count_ways, address)
         await self._store.apply(_unlink_all, command)
 
     async def _enter(
@@ -185,21 +201,28 @@ def _link_one(tx: Transaction, command: Link) -> RingforgeError | None:
         return None if holder == command.user_id else Conflict(
             "This identity is linked with another account.", reason="linked_elsewhere", fix="Sign in with it."
         )  # fmt: skip
-    add_identity(tx, (command.provider, command.subject or ""), command.user_id, command.email, command.at)
+    add_identity(tx, (command.provider, command.subject), command.user_id, command.email, command.at)
     tx.audit(
         deed(command.user_id, "user.identity_linked", command.tenant_id, address=command.address, provider=command.provider)
     )
     return None
 
 
-def _unlink_all(tx: Transaction, commands: Sequence[Link]) -> list[RingforgeError | None]:
+def _unlink_all(tx: Transaction, commands: Sequence[Unlink]) -> list[RingforgeError | None]:
     return [_unlink_one(tx, command) for command in commands]
 
 
-def _unlink_one(tx: Transaction, command: Link) -> RingforgeError | None:
+def _unlink_one(tx: Transaction, command: Unlink) -> RingforgeError | None:
+    ways = command.count_ways(tx, command.user_id)
     mine = sa.and_(user_identities.c.user_id == command.user_id, user_identities.c.provider == command.provider)
-    if not tx.execute(user_identities.delete().where(mine)).rowcount:
+    linked = tx.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
+    if not linked:
         return NotFound("This way to sign in is not linked with your account.")
+    if command.in_use and ways <= linked:
+        return Conflict(
+            "You sign in with nothing else.", reason="last_way_in", fix="Set a password, or connect another account, first."
+        )
+    tx.execute(user_identities.delete().where(mine))
     tx.audit(
         deed(
             command.user_id, "user.identity_unlinked", command.tenant_id, address=command.address, provider=command.provider

@@ -41,7 +41,8 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
-    """`tenant_id` None: the tenant that the person belongs to longest. The session of the cookie `instead_of` ends."""
+    """`tenant_id` None: where the session that ends was, if it was theirs, else where the person belongs longest. The
+    session of the cookie `instead_of` ends."""
 
     session_id: str
     token: bytes
@@ -133,7 +134,8 @@ class Sessions:
 def _of_cookie(token: bytes, at: datetime) -> sa.Select[Any]:
     return (
         sa.select(
-            user_sessions.c.id, user_sessions.c.seen_at, user_sessions.c.tenant_id.label("current"), users.c.email,
+            user_sessions.c.id, user_sessions.c.inserted_at, user_sessions.c.seen_at,
+            user_sessions.c.tenant_id.label("current"), users.c.email,
             users.c.name, memberships.c.user_id, memberships.c.tenant_id, memberships.c.role,
             tenants.c.name.label("tenant_name"),
         )
@@ -151,7 +153,8 @@ def _signed_in(rows: Sequence[Any], cookie: str) -> SignedIn:
     belongs = tuple(Membership(row.tenant_id, row.tenant_name, row.role) for row in rows)
     first = rows[0]
     return SignedIn(
-        user_id=first.user_id, email=first.email, name=first.name, session_id=first.id, csrf_token=csrf_token(cookie),
+        user_id=first.user_id, email=first.email, name=first.name, session_id=first.id,
+        signed_in_at=first.inserted_at, csrf_token=csrf_token(cookie),
         current=next((place for place in belongs if place.tenant_id == first.current), belongs[0]),
         memberships=belongs,
     )  # fmt: skip
@@ -164,11 +167,12 @@ def _open_all(tx: Transaction, commands: Sequence[OpenSession]) -> list[Ringforg
 def open_session(tx: Transaction, command: OpenSession) -> RingforgeError | None:
     """Part of a change that signs somebody in."""
     mine = sa.and_(memberships.c.user_id == command.user_id, tenants.c.suspended_at.is_(None))
+    wanted = command.tenant_id or _tenant_of(tx, command) or ""
     first = (
         sa.select(memberships.c.tenant_id)
         .join(tenants, tenants.c.id == memberships.c.tenant_id)
         .where(mine)
-        .order_by(memberships.c.tenant_id != (command.tenant_id or ""), memberships.c.inserted_at)
+        .order_by(memberships.c.tenant_id != wanted, memberships.c.inserted_at)
     )
     tenant_id = tx.execute(first.limit(1)).scalar_one_or_none()
     if tenant_id is None:
@@ -183,6 +187,14 @@ def open_session(tx: Transaction, command: OpenSession) -> RingforgeError | None
     tx.execute(user_sessions.insert(), row)
     tx.audit(deed(command.user_id, "tenant.login", tenant_id, address=command.visitor.address, method=command.method))
     return None
+
+
+def _tenant_of(tx: Transaction, command: OpenSession) -> str | None:
+    """Who signs in again stays in the tenant that they were in."""
+    earlier = sa.and_(user_sessions.c.token_digest == command.instead_of, user_sessions.c.user_id == command.user_id)
+    if command.instead_of is None:
+        return None
+    return tx.execute(sa.select(user_sessions.c.tenant_id).where(earlier)).scalar_one_or_none()
 
 
 def _rotate_all(tx: Transaction, commands: Sequence[Rotate]) -> list[RingforgeError | None]:

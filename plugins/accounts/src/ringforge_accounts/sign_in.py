@@ -7,6 +7,7 @@ counted in the same way.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import structlog
@@ -25,6 +26,8 @@ from ringforge_core.ports.store import AuditEntry, Store, Transaction
 
 INVITES_PER_ADDRESS = 20
 """Codes tried in an hour: they have 80 random bits, this is only for the noise."""
+
+CHALLENGES_PER_TRY = 10
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ class SignIn:
         user = await find_by_email(self._store, email)
         good = await self._passwords.matches(password, user.password_hash if user else None)
         if user is None or not good:
-            await self._tell_failure(user, "password", visitor)
+            await self.tell_failure(user, "password", visitor)
             raise Unauthenticated(
                 "E-mail or password is not right.", reason="wrong_credentials", fix="Check both, or set a new password."
             )
@@ -81,7 +84,7 @@ class SignIn:
         try:
             await self._second_factor.check(user.id, code)
         except Unauthenticated:
-            await self._tell_failure(user, "second factor", visitor)
+            await self.tell_failure(user, "second factor", visitor)
             raise
         await self._store.apply(_use_ticket, digest(ticket))
         await tries.forgive(self._store, "code", user.id)
@@ -103,6 +106,11 @@ class SignIn:
             tries.Bound("code", user_id, self._settings.tries_per_account),
         )
 
+    async def count_challenge(self, address: str | None) -> None:
+        """Before a challenge is made, which each look at the page of the sign-in may take."""
+        most = self._settings.tries_per_address * CHALLENGES_PER_TRY
+        await tries.count_try(self._store, tries.Bound("challenge", tries.network(address), most))
+
     async def count_mail(self, address: str | None) -> None:
         """Before something is begun that ends in a mail, or at a provider."""
         await tries.count_try(self._store, tries.Bound("begin", tries.network(address), self._settings.tries_per_address))
@@ -112,12 +120,12 @@ class SignIn:
         bound = tries.Bound("invite", tries.network(address), INVITES_PER_ADDRESS, tries.HOUR)
         await tries.count_try(self._store, bound)
 
-    async def _tell_failure(self, user: User | None, what: str, visitor: Visitor) -> None:
+    async def tell_failure(self, user: User | None, what: str, visitor: Visitor, **more: Any) -> None:
         """To the audit log of the person's tenant; for nobody the same commit, empty, so that time tells nothing."""
         log.warning("auth.failed", address=visitor.address, method=what)
         entry = None
         if user is not None and user.tenant_id is not None:
-            entry = deed(user.id, "tenant.login_failed", user.tenant_id, address=visitor.address, method=what)
+            entry = deed(user.id, "tenant.login_failed", user.tenant_id, address=visitor.address, method=what, **more)
         await self._store.apply(_enter_failures, entry)
 
 

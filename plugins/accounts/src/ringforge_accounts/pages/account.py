@@ -12,10 +12,11 @@ from markupsafe import Markup
 from ringforge_accounts import letters
 from ringforge_accounts.credentials import set_password
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
+from ringforge_accounts.pages.entrance import security_parts
 from ringforge_accounts.pages.providers import as_refusal, callback_url
 from ringforge_accounts.people import find_by_id, list_identities
 from ringforge_accounts.team import accept_invite
-from ringforge_core.errors import InvalidPayload, Refused, RingforgeError, Unauthenticated
+from ringforge_core.errors import Conflict, InvalidPayload, Refused, RingforgeError, Unauthenticated
 from ringforge_core.plugin.web import Person, SignedIn
 
 
@@ -145,7 +146,10 @@ class AccountPages(Controller):
     @post("/disconnect")
     async def disconnect(self, desk: AtDesk, person: Person) -> Page:
         form = await desk.form(IdentityForm)
-        await desk.accounts.providers.unlink(person, form.provider, address=desk.address)
+        try:
+            await desk.accounts.providers.unlink(person, form.provider, address=desk.address)
+        except Conflict as error:
+            return await _account_page(desk, person, error)
         return desk.go("/account")
 
 
@@ -171,6 +175,7 @@ async def _account_page(desk: Desk, person: SignedIn, error: Refused | None = No
         "identities": await list_identities(accounts.store, person.user_id),
         "has_totp": user is not None and user.has_totp,
         "has_password": user is not None and user.password_hash is not None,
+        "parts": await security_parts(desk, person),
         "recovery_left": await accounts.second_factor.recovery_codes_left(person.user_id),
         "adapters": {name: adapter for name, adapter in accounts.providers.adapters.items() if not adapter.by_mail},
     }

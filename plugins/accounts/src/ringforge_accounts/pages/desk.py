@@ -16,13 +16,11 @@ from ringforge_accounts.sessions import Visitor
 from ringforge_accounts.sign_in import Entered
 from ringforge_accounts.tokens import new_token
 from ringforge_core.errors import InvalidPayload, LimitReached, Refused
-from ringforge_core.plugin.web import SESSION_COOKIE, SignedIn, csrf_token, is_https_url, return_path
+from ringforge_core.plugin.web import SESSION_COOKIE, VISIT_COOKIE, SignedIn, csrf_token, is_https_url, return_path
 
 if TYPE_CHECKING:
     from ringforge_accounts.capability import Accounts
 
-VISIT_COOKIE = "_hub_visit"
-"""The browser's own secret while nobody is signed in: forms, and what begins at a provider, are bound to it."""
 TICKET_COOKIE = "_hub_ticket"
 """The first factor was good; good for the second one only."""
 LONGEST_FIELD = 4000

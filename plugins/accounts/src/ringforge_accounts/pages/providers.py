@@ -13,6 +13,7 @@ from litestar.params import FromPath
 
 from ringforge_accounts.invites import look_at
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
+from ringforge_accounts.pages.entrance import sign_in_page
 from ringforge_accounts.people import find_by_email
 from ringforge_accounts.providers import Outcome
 from ringforge_accounts.tokens import code_digest, is_email
@@ -44,7 +45,7 @@ class ProviderPages(Controller):
                 invite=invite,
             )  # fmt: skip
         except RingforgeError as error:
-            return desk.refused("sign_in.html", as_refusal(error), email=form.email, next=form.next)
+            return await sign_in_page(desk, as_refusal(error), email=form.email, next_path=form.next)
         # Not a redirect: the policy lets forms lead to this hub only, and a redirect after one counts as that.
         return desk.page("go.html", title=f"On to {chosen.label}", target=begun.redirect_url)
 
@@ -77,7 +78,7 @@ async def complete(desk: Desk, adapter: str, parameters: dict[str, str]) -> Page
             visitor=desk.visitor, cookie=desk.cookie, person=person,
         )  # fmt: skip
     except RingforgeError as error:
-        return desk.refused("sign_in.html", as_refusal(error), email="", next="")
+        return await sign_in_page(desk, as_refusal(error))
     if outcome.entered is None:
         return desk.go(outcome.next_path)
     return desk.enter(outcome.entered, outcome.next_path)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ringforge_core.plugin.web import PagePart
 
 STYLE = "accounts.css"
 
@@ -28,7 +32,18 @@ def _environment() -> Environment:
     )  # fmt: skip
     environment.filters["day"] = _day
     environment.globals["style_version"] = style()[1]
+    environment.globals["html_of"] = html_of
+    environment.globals["scripts_of"] = scripts_of
     return environment
+
+
+def html_of(parts: Sequence[PagePart]) -> Markup:
+    return Markup("").join(Markup(part.html) for part in parts)  # noqa: S704 — safe as it is, see PagePart
+
+
+def scripts_of(parts: Sequence[PagePart]) -> Markup:
+    tag = Markup('<script type="module" src="{}"></script>')
+    return Markup("\n").join(tag.format(part.script) for part in parts if part.script is not None)
 
 
 def render(template: str, **data: Any) -> str:

@@ -9,6 +9,7 @@ from litestar.background_tasks import BackgroundTask
 from ringforge_accounts import letters, one_time
 from ringforge_accounts.credentials import set_password
 from ringforge_accounts.pages.desk import TICKET_COOKIE, AtDesk, Page
+from ringforge_accounts.pages.entrance import sign_in_page
 from ringforge_accounts.people import find_by_id
 from ringforge_accounts.sign_in import Entered
 from ringforge_accounts.tokens import digest
@@ -40,9 +41,11 @@ class SignInPages(Controller):
 
     @get("/login")
     async def show(self, desk: AtDesk) -> Page:
-        if desk.cookie and await desk.accounts.sessions.find(desk.cookie) is not None:
+        person = await desk.accounts.sessions.find(desk.cookie) if desk.cookie else None
+        again = person is not None and desk.query("again") == "1"
+        if person is not None and not again:
             return desk.go(desk.next_path())
-        return desk.page("sign_in.html", email="", next=desk.query("next"))
+        return await sign_in_page(desk, email=person.email if person else "", next_path=desk.query("next"), again=again)
 
     @post("/login")
     async def sign_in(self, desk: AtDesk) -> Page:
@@ -52,7 +55,7 @@ class SignInPages(Controller):
                 form.email, form.password, visitor=desk.visitor, cookie=desk.cookie
             )
         except Refused as error:
-            return desk.refused("sign_in.html", error, email=form.email, next=form.next)
+            return await sign_in_page(desk, error, email=form.email, next_path=form.next)
         return desk.enter(entered, desk.next_path(form.next))
 
     @get("/second-factor")
