@@ -97,6 +97,11 @@ class LogFollower:
                 return False
         return True
 
+    async def reach_head(self, room: Room) -> None:
+        """Bring the room up to everything that any hub acknowledged before this call."""
+        if self._store.shared:
+            await self.reach(room, (await self._store.position(room.tenant_id, room.fleet_id)).seq)
+
     async def _read(self, room: Room, after: float) -> None:
         if after:
             await asyncio.sleep(after)

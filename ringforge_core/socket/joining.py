@@ -97,6 +97,8 @@ class Joiner:
         )  # fmt: skip
         connection.agent = channel.agent = agent
         async with gateway.rooms.arrive(agent) as room:
+            # What the agent did at another hub is known here before it goes on: its messages keep their order.
+            await gateway.delivery.follower.reach_head(room)
             resumed, after = (None, 0)
             if resume is not None:
                 resumed, after = await gateway.delivery.resume(resume, agent, room)

@@ -12,6 +12,7 @@ import pytest
 from direct_fleet import direct_fleet, disconnect, gets_receipt, received, receives, send
 from mesh_fleet import Fleet
 
+from ringforge_core.mesh.inbox import courier
 from ringforge_core.mesh.inbox.claim import Claim, claim
 from ringforge_core.ports.store import Store
 from ringforge_core.testkit.postgres import PostgresServer
@@ -79,7 +80,8 @@ async def test_what_an_agent_did_not_acknowledge_follows_it_to_another_node(node
 async def claimed_by(store: Store, claimer: str, fleet: Fleet, agent_id: str, *, seconds: float) -> int:
     """Another process claims what waits for the agent, and dies before it pushes any of it."""
     address = (fleet.keys.tenant_id, fleet.keys.fleet_id, agent_id)
-    return len(await store.apply(claim, Claim(address, claimer, timedelta(seconds=seconds), frozenset())))
+    page = await store.apply(claim, Claim(address, claimer, timedelta(seconds=seconds), frozenset()))
+    return len(page.letters)
 
 
 async def test_the_claim_of_a_node_that_died_lapses(tmp_path: Path) -> None:
@@ -90,12 +92,27 @@ async def test_the_claim_of_a_node_that_died_lapses(tmp_path: Path) -> None:
         await send(sender, target_id, "first")
         assert await claimed_by(fleet.hub.hub.store, "node-9/gone", fleet, target_id, seconds=0.8) == 1
         target, _ = await fleet.join("target")
-        assert (await send(sender, target_id, "second"))["status"] == "delivered"
-        assert received(target) == ["second"], "the other node may be pushing it"
+        assert (await send(sender, target_id, "second"))["status"] == "queued"
+        assert received(target) == [], "the other node may be pushing the first one, which comes before"
         assert (await receives(target, "first"))["attempt"] == 2
         await send(sender, target_id, "end")
         await receives(target, "end")
-        assert received(target) == ["second", "first", "end"]
+        assert received(target) == ["first", "second", "end"]
+
+
+async def test_an_agent_that_stays_at_another_node_is_served_here_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "IN_TURN_SECONDS", 0.0)
+    async with direct_fleet(tmp_path) as fleet:
+        sender, _ = await fleet.join("sender")
+        target, target_id = await fleet.join("target")
+        await disconnect(target)
+        await send(sender, target_id, "theirs")
+        assert await claimed_by(fleet.hub.hub.store, "node-9/lives", fleet, target_id, seconds=3600) == 1
+        target, _ = await fleet.join("target")
+        assert (await send(sender, target_id, "ours"))["status"] == "delivered"
+        assert received(target) == ["ours"]
 
 
 async def test_a_node_that_starts_again_takes_up_what_it_had_claimed(tmp_path: Path) -> None:

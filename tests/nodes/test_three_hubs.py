@@ -112,7 +112,7 @@ async def test_a_killed_and_a_drained_hub_cost_nobody_anything(hubs: list[HubPro
 
         await settled(workers, witness, [*reading, *watching])
         await memory_is_as_acknowledged(witness, workers)
-        await messages_came_once_and_in_order(workers, may_reorder=True)
+        await messages_came_once_and_in_order(workers)
         await replay_has_what_was_told(witness, workers)
         await members_are_as_acknowledged(witness.agent, workers, common.group_id, shared.group_id)
         assert await listed(hubs[2]) == {f"hub-{hubs[2].port}"}

@@ -21,12 +21,17 @@ _TAKE = entries.update().where(entries.c.position == sa.bindparam("of_position")
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """`claimer` is about to push what waits for the agent, except `held`, which it is pushing already."""
+    """`claimer` is about to push what waits for the agent, except `held`, which it is pushing already.
+
+    With `in_turn` nothing is claimed that is younger than what somebody else has in work: the agent came from there, and
+    what it did not get there must come first.
+    """
 
     address: Address
     claimer: str
     visibility: timedelta
     held: frozenset[str]
+    in_turn: bool = False
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -37,6 +42,13 @@ class Claimed(msgspec.Struct, frozen=True):
     ack: bool
 
 
+class ClaimedPage(msgspec.Struct, frozen=True):
+    """`must_wait`: there are younger ones, which somebody else's work comes before."""
+
+    letters: Sequence[Claimed]
+    must_wait: bool = False
+
+
 class Release(msgspec.Struct, frozen=True):
     """Letters that `claimer` will not push after all."""
 
@@ -45,32 +57,42 @@ class Release(msgspec.Struct, frozen=True):
     message_ids: tuple[str, ...]
 
 
-def claim(tx: Transaction, claims: Sequence[Claim]) -> list[list[Claimed]]:
+def claim(tx: Transaction, claims: Sequence[Claim]) -> list[ClaimedPage]:
     """The oldest `PAGE` letters that wait for each agent and that nobody else has claimed, oldest first."""
     at = now()
+    turns = [_turn(tx, each, at) if each.in_turn else None for each in claims]
     ready = _ready(tx, sorted({each.address for each in claims}), {each.claimer for each in claims}, at)
     taken: set[int] = set()
     picked: list[list[sa.Row[Any]]] = []
-    for each in claims:
+    for each, turn in zip(claims, turns, strict=True):
         rows = [row for row in ready.get(each.address, ()) if row.position not in taken and row.message_id not in each.held]
-        picked.append(rows[:PAGE])
-        taken.update(row.position for row in rows[:PAGE])
-    if not taken:
-        return [[] for _ in claims]
-    tx.execute(
-        _TAKE,
-        [
-            {"of_position": row.position, "attempts": row.attempts + 1, "claimed_by": each.claimer,
-             "claimed_until": at + each.visibility}
-            for each, rows in zip(claims, picked, strict=True)
-            for row in rows
-        ],
-    )  # fmt: skip
+        rows = [row for row in rows if turn is None or row.position < turn][:PAGE]
+        picked.append(rows)
+        taken.update(row.position for row in rows)
+    if taken:
+        tx.execute(
+            _TAKE,
+            [
+                {"of_position": row.position, "attempts": row.attempts + 1, "claimed_by": each.claimer,
+                 "claimed_until": at + each.visibility}
+                for each, rows in zip(claims, picked, strict=True)
+                for row in rows
+            ],
+        )  # fmt: skip
     bodies = _bodies(tx, {row.message_id for rows in picked for row in rows})
     return [
-        [Claimed(row.message_id, row.push, bodies[row.message_id], row.attempts + 1, row.ack) for row in rows]
-        for rows in picked
-    ]
+        ClaimedPage([Claimed(row.message_id, row.push, bodies[row.message_id], row.attempts + 1, row.ack) for row in rows],
+                    must_wait=turn is not None)
+        for rows, turn in zip(picked, turns, strict=True)
+    ]  # fmt: skip
+
+
+def _turn(tx: Transaction, claimed: Claim, at: datetime) -> int | None:
+    """The position of the oldest letter for this agent that somebody else has in work."""
+    query = sa.select(sa.func.min(entries.c.position)).where(
+        _is(claimed.address), entries.c.claimed_until > at, entries.c.claimed_by != claimed.claimer
+    )
+    return tx.execute(query).scalar()
 
 
 def release(tx: Transaction, releases: Sequence[Release]) -> list[None]:
@@ -126,6 +148,8 @@ def _ready(
 
 
 def _bodies(tx: Transaction, message_ids: set[str]) -> dict[str, bytes]:
+    if not message_ids:
+        return {}
     query = sa.select(letters.c.message_id, letters.c.body).where(letters.c.message_id.in_(sorted(message_ids)))
     return {row.message_id: row.body.encode() for row in tx.execute(query)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Coroutine, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,10 @@ from ringforge_core.plugin import Member
 from ringforge_core.ports.store import Store
 
 RETRY_SECONDS = 0.5
+IN_TURN_SECONDS = 10.0
+"""An agent that comes here gets nothing out of its order for so long: that is until the hubs know that the one it came
+from is gone, and have given back what that had in work. An agent that stays at both gets from both what each claims."""
+TURN_POLL = 0.2
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +65,8 @@ class Courier:
         mailbox = self._mailboxes.get(address)
         if mailbox is None:
             mailbox = self._mailboxes[address] = Mailbox(address)
+        if not mailbox.members:
+            mailbox.in_turn_until = time.monotonic() + IN_TURN_SECONDS
         mailbox.members.append(member)
         self._start_pump(mailbox)
 
@@ -151,21 +158,26 @@ class Courier:
             return None
         mailbox.behind = False  # what is written from now on sets it again
         try:
-            page = await self._store.apply(
-                claim, Claim(mailbox.address, self.claimer, self.visibility, frozenset(mailbox.held))
-            )
+            page = await self._store.apply(claim, self._claim(mailbox))
         except RingforgeError as error:
             log.warning("inbox_not_claimed", reason=error.reason, retry_seconds=RETRY_SECONDS)
             mailbox.behind = True
             return await asyncio.sleep(RETRY_SECONDS)
-        mailbox.held.update(dict.fromkeys(letter.message_id for letter in page))
+        letters = page.letters
+        mailbox.held.update(dict.fromkeys(letter.message_id for letter in letters))
         mailbox.loose.difference_update(mailbox.held)
-        mailbox.behind = mailbox.behind or len(page) == PAGE
-        for place, letter in enumerate(page):
+        mailbox.behind = mailbox.behind or page.must_wait or len(letters) == PAGE
+        for place, letter in enumerate(letters):
             if not await mailbox.takes_more():
-                return self._give_back(mailbox, [each.message_id for each in page[place:]])
+                return self._give_back(mailbox, [each.message_id for each in letters[place:]])
             self._push(mailbox, letter)
+        if page.must_wait:
+            await asyncio.sleep(TURN_POLL)
         return None
+
+    def _claim(self, mailbox: Mailbox) -> Claim:
+        in_turn = time.monotonic() < mailbox.in_turn_until
+        return Claim(mailbox.address, self.claimer, self.visibility, frozenset(mailbox.held), in_turn)
 
     # --- what becomes of it -------------------------------------------------------------------------------------
 

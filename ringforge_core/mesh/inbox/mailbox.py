@@ -15,7 +15,7 @@ READY_BYTES = 64 * 1024
 class Mailbox:
     """Lives while the agent has a channel here, or something claimed for it is not settled."""
 
-    __slots__ = ("address", "behind", "expected", "held", "loose", "members", "pump")
+    __slots__ = ("address", "behind", "expected", "held", "in_turn_until", "loose", "members", "pump")
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -24,6 +24,8 @@ class Mailbox:
         """The messages claimed here and not settled; with a timer those that wait for the agent's acknowledgement."""
         self.loose: set[str] = set()
         """The messages claimed here that nobody pushes yet: the pump may claim them again, another node may not."""
+        self.in_turn_until = 0.0
+        """Until then what other hubs have in work for the agent comes before anything younger."""
         self.behind = False
         """Something may wait in the database that was not claimed yet."""
         self.pump: asyncio.Task[None] | None = None
