@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
+import structlog
 from pulsar.asyncio import Client
 
 from ringforge_core.errors import Backpressure, Unavailable
@@ -25,6 +28,12 @@ from ringforge_eventbus_pulsar.settings import PulsarEventBusSettings
 from ringforge_eventbus_pulsar.subscriber import Subscriber
 from ringforge_eventbus_pulsar.subscribing import GroupSources, ReaderSources, Sources
 from ringforge_eventbus_pulsar.topics import Topics
+
+READ_AGAIN_SECONDS = 0.2
+
+Read = TypeVar("Read")
+
+log = structlog.get_logger(__name__)
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -104,7 +113,7 @@ class PulsarEventBus(EventBus):
     async def replay(self, topic: Topic, query: ReplayFilter) -> Replay:
         history = self._connected().history
         stored = await self._topics.find(topic)
-        return Replay((), None) if stored is None else await history.page(stored, query)
+        return Replay((), None) if stored is None else await self._patiently(lambda: history.page(stored, query))
 
     async def trim(self, topic: Topic, *, before: datetime) -> int:
         """Notes it, so that no replay shows older events from now on; the broker deletes them when their ledger is over."""
@@ -112,7 +121,7 @@ class PulsarEventBus(EventBus):
         stored = await self._topics.find(topic)
         if stored is None or before <= stored.oldest:
             return 0
-        forgotten = await history.count(stored, before=before)
+        forgotten = await self._patiently(lambda: history.count(stored, before=before))
         await self._topics.note_trimmed(topic, before)
         return forgotten
 
@@ -127,6 +136,18 @@ class PulsarEventBus(EventBus):
             refused=self._refused,
             skipped=self._decoder.skipped,
         )
+
+    async def _patiently(self, read: Callable[[], Awaitable[Read]]) -> Read:
+        """Read again what failed: a partition that moves to another broker, or is compacted, is not there for a moment."""
+        end = time.monotonic() + self._settings.request_seconds
+        while True:
+            try:
+                return await read()
+            except Unavailable as error:
+                if time.monotonic() >= end:
+                    raise
+                log.info("pulsar_read_again", error=str(error), retry_seconds=READ_AGAIN_SECONDS)
+            await asyncio.sleep(READ_AGAIN_SECONDS)
 
     def _connected(self) -> Session:
         if self._session is None:
