@@ -34,7 +34,8 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key_rate: Annotated[str, Meta(description="HTTP requests with one API key.")] = OFF
     address_rate: Annotated[str, Meta(description="Connects and joins from one address.")] = OFF
     features: Annotated[
-        tuple[Feature, ...], Meta(description='What is included: "saml", sign-in at the tenant\'s own identity provider.')
+        tuple[Feature, ...],
+        Meta(description='What is included: "single_sign_on", that people sign in at the tenant\'s own identity provider.'),
     ] = ()
     event_rates: Annotated[
         Literal["declared", "off"],
@@ -92,11 +93,12 @@ _GIB = 1024**3
 FREE = _rated(connected_agents=10, messages=50_000, memory=5_000, fleets=1, storage=_GIB, days=1)
 PRO = _rated(connected_agents=100, messages=500_000, memory=100_000, fleets=5, storage=25 * _GIB, days=7)
 SCALE = _rated(
-    connected_agents=1_000, messages=5_000_000, memory=1_000_000, fleets=25, storage=250 * _GIB, days=30, features=("saml",)
-)
+    connected_agents=1_000, messages=5_000_000, memory=1_000_000, fleets=25, storage=250 * _GIB, days=30,
+    features=("single_sign_on",),
+)  # fmt: skip
 ENTERPRISE = _rated(
     connected_agents="unlimited", messages="unlimited", memory="unlimited", fleets="unlimited", storage="unlimited",
-    days=90, features=("saml",),
+    days=90, features=("single_sign_on",),
 )  # fmt: skip
-UNLIMITED = Plan(features=("saml",))
+UNLIMITED = Plan(features=("single_sign_on",))
 """For who runs the hub himself."""

@@ -15,8 +15,8 @@ Item = TypeVar("Item")
 
 KeyKind = Literal["live", "test", "admin"]
 Quota = int | Literal["unlimited"]
-Feature = Literal["saml"]
-"""What a plan includes or not. `saml`: people of the tenant sign in at its own identity provider."""
+Feature = Literal["single_sign_on"]
+"""What a plan includes or not. `single_sign_on`: people of the tenant sign in at its own identity provider."""
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):

@@ -6,6 +6,7 @@ tables.py          what is kept
 
 sign_in.py         e-mail and password, and on to the second factor
 providers.py       identities of elsewhere, by the adapters of the port Auth
+tenant_providers.py  those of one tenant, and its plan
 registration.py    who may register, and how an e-mail is proven
 newcomers.py       the change by which a person comes to be
 sessions.py        who is signed in, in which tenant

@@ -22,7 +22,7 @@ from ringforge_accounts.pages.account import AccountPages, SignOutPages
 from ringforge_accounts.pages.arrival import ArrivalPages
 from ringforge_accounts.pages.desk import Desk
 from ringforge_accounts.pages.entrance import AccountsEntrance
-from ringforge_accounts.pages.providers import ProviderPages
+from ringforge_accounts.pages.providers import TAKES_ANSWERS, ProviderPages
 from ringforge_accounts.pages.rendering import STYLE, style
 from ringforge_accounts.pages.sign_in import SignInPages
 from ringforge_accounts.pages.team import TeamPages
@@ -34,6 +34,7 @@ from ringforge_accounts.second_factor import SecondFactor
 from ringforge_accounts.sessions import Sessions
 from ringforge_accounts.settings import AccountsSettings
 from ringforge_accounts.sign_in import SignIn
+from ringforge_accounts.tenant_providers import TenantProviders
 from ringforge_core.errors import Forbidden
 from ringforge_core.plugin import Capability, Hub, Periodic, Secret
 from ringforge_core.plugin.web import (
@@ -75,6 +76,7 @@ class Accounts(Capability[AccountsSettings]):
             self.sign_in,
             self.registration,
             lambda tx, user_id: count_ways_in(hub, tx, user_id),
+            TenantProviders(hub.store, hub.includes),
         )
         self.entrance: Entrance = AccountsEntrance(self)
         self._cleaning = Periodic("accounts-cleaning", lambda: clean(hub.store), EVERY_SECONDS)
@@ -120,11 +122,7 @@ class Accounts(Capability[AccountsSettings]):
         ]
 
     def _open(self) -> list[ControllerRouterHandler]:
-        return [
-            Router(
-                "/", route_handlers=[SignInPages, ArrivalPages, ProviderPages], guards=[_guard_forms(self.hub.public_url)]
-            )
-        ]
+        return [Router("/", route_handlers=[SignInPages, ArrivalPages, ProviderPages], guards=[_guard_forms(self)])]
 
     def _with_desk(self, handlers: Sequence[ControllerRouterHandler]) -> list[ControllerRouterHandler]:
         def desk(request: Request[Any, Any, Any]) -> Desk:
@@ -134,12 +132,15 @@ class Accounts(Capability[AccountsSettings]):
         return [Router("/", route_handlers=handlers, dependencies=provide)]
 
 
-def _guard_forms(public_url: str | None) -> Guard:
-    """Forms of people who are not signed in are bound to the browser that they were shown in."""
+def _guard_forms(accounts: Accounts) -> Guard:
+    """Forms of people who are not signed in are bound to the browser that they were shown in; but not the answer that a
+    provider's page posts: it completes nothing before that browser comes for it."""
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if handler.opt.get(TAKES_ANSWERS) and accounts.providers.answers_by_post(connection.path_params["adapter"]):
+            return
         if isinstance(connection, Request):
-            await check_csrf(connection, connection.cookies.get(VISIT_COOKIE), public_url=public_url)
+            await check_csrf(connection, connection.cookies.get(VISIT_COOKIE), public_url=accounts.hub.public_url)
 
     return guard
 

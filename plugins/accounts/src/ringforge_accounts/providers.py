@@ -22,6 +22,7 @@ from ringforge_accounts.sessions import Visitor
 from ringforge_accounts.sign_in import Entered, SignIn
 from ringforge_accounts.tables import sign_in_attempts as table
 from ringforge_accounts.tables import user_identities
+from ringforge_accounts.tenant_providers import Place, TenantProviders
 from ringforge_accounts.tokens import digest, new_token
 from ringforge_core.errors import Conflict, Forbidden, NotFound, RingforgeError, Unauthenticated
 from ringforge_core.plugin import now
@@ -67,6 +68,13 @@ class Unlink(msgspec.Struct, frozen=True):
     address: str | None
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """What is sealed with an attempt: what the adapter needs again, and the answer if that was posted."""
+
+    needed: dict[str, str]
+    answer: dict[str, str] = {}
+
+
 class Outcome(NamedTuple):
     """Where to go, signed in or on to the second factor; `entered` is None when an identity was linked."""
 
@@ -77,9 +85,10 @@ class Outcome(NamedTuple):
 class Providers:
     def __init__(
         self, store: Store, adapters: Mapping[str, Auth], sealer: Sealer, sign_in: SignIn, registration: Registration,
-        count_ways: CountWays,
+        count_ways: CountWays, tenants: TenantProviders,
     ) -> None:  # fmt: skip
         self.adapters = adapters
+        self._tenants = tenants
         self._store = store
         self._sealer = sealer
         self._sign_in = sign_in
@@ -92,6 +101,9 @@ class Providers:
             raise NotFound("Nobody signs in this way here.")
         return self.adapters[name]
 
+    def answers_by_post(self, name: str) -> bool:
+        return name in self.adapters and self.adapters[name].answers_by_post
+
     async def begin(
         self, name: str, *, callback_url: str, visit: str, next_path: str, email: str | None = None,
         invite: bytes | None = None, person: SignedIn | None = None,
@@ -99,13 +111,23 @@ class Providers:
         """`visit` is the browser's own secret; with `person` the identity will be linked to their account."""
         state = new_token()
         begun = await self.adapter(name).begin(Attempt(state=state, callback_url=callback_url, email=email))
-        kept = self._sealer.seal(msgspec.json.encode(begun.kept), for_=f"attempt {digest(state).hex()}")
+        await self._tenants.check(begun.tenant)
+        kept = self._seal(digest(state), Kept(dict(begun.kept)))
         attempt = KeptAttempt(
             state_digest=digest(state), adapter=name, visit_digest=digest(visit), kept=kept, next_path=next_path,
             invite=invite, user_id=person.user_id if person else None, expires_at=now() + VALID_FOR,
         )  # fmt: skip
         await self._store.apply(_keep_all, attempt)
         return begun
+
+    async def hold(self, name: str, state: str, answer: Mapping[str, str]) -> None:
+        """Keep an answer that a provider's page posted, until the browser comes by itself and completes it; one to no
+        attempt is dropped. Whoever posts, only the browser that began the attempt finishes it."""
+        query = sa.select(table.c.kept).where(_of_attempt(name, digest(state), now()))
+        kept = await self._store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+        if kept is not None:
+            needed = self._open(digest(state), kept).needed
+            await self._store.apply(_hold_all, (digest(state), self._seal(digest(state), Kept(needed, dict(answer)))))
 
     async def complete(
         self, name: str, *, parameters: Mapping[str, str], callback_url: str, visit: str, visitor: Visitor,
@@ -115,15 +137,14 @@ class Providers:
         adapter = self.adapter(name)
         state = parameters.get("state") or parameters.get("RelayState") or ""
         attempt = await self._take(name, state, None if adapter.by_mail else visit)
-        kept = msgspec.json.decode(
-            self._sealer.open(attempt.kept, for_=f"attempt {digest(state).hex()}"), type=dict[str, str]
-        )
-        answer = Answer(parameters=parameters, callback_url=callback_url, kept=kept)
-        identity = await adapter.complete(answer)
+        kept = self._open(digest(state), attempt.kept)
+        given = kept.answer if adapter.answers_by_post else parameters
+        identity = await adapter.complete(Answer(parameters=given, callback_url=callback_url, kept=kept.needed))
+        place = await self._tenants.check_identity(identity)
         if attempt.user_id is not None:
             await self._link(attempt.user_id, person, identity, visitor.address)
             return Outcome(attempt.next_path, None)
-        entered = await self._enter(adapter, identity, attempt.invite, visitor, cookie)
+        entered = await self._enter(adapter, identity, attempt.invite, visitor, cookie, place)
         return Outcome(attempt.next_path, entered)
 
     async def unlink(self, person: SignedIn, provider: str, *, address: str | None) -> None:
@@ -133,17 +154,25 @@ class Providers:
         await self._store.apply(_unlink_all, command)
 
     async def _enter(
-        self, adapter: Auth, identity: VerifiedIdentity, invite: bytes | None, visitor: Visitor, cookie: str | None
-    ) -> Entered:
+        self, adapter: Auth, identity: VerifiedIdentity, invite: bytes | None, visitor: Visitor, cookie: str | None,
+        place: Place | None,
+    ) -> Entered:  # fmt: skip
         user = await self._account_of(adapter, identity)
         if user is not None:
-            return await self._sign_in.enter(user, method=identity.provider, visitor=visitor, cookie=cookie)
+            if place is not None:
+                await self._tenants.check_member(user, place)
+            return await self._sign_in.enter(
+                user, method=identity.provider, visitor=visitor, cookie=cookie,
+                tenant_id=place.tenant_id if place is not None else None,
+            )  # fmt: skip
         if identity.email_verified and identity.email and await find_by_email(self._store, identity.email) is not None:
             raise Forbidden(
                 "There is an account with this e-mail, and it is not linked with this identity.", reason="not_linked",
                 fix="Sign in as you did before, then connect it under Account.",
             )  # fmt: skip
-        made = await self._registration.with_identity(identity, invite=invite, visitor=visitor, cookie=cookie)
+        made = await self._registration.with_identity(
+            identity, invite=invite if place is None else None, visitor=visitor, cookie=cookie, belongs_to=place
+        )
         return Entered(cookie=made)
 
     async def _account_of(self, adapter: Auth, identity: VerifiedIdentity) -> User | None:
@@ -157,6 +186,12 @@ class Providers:
             raise Unauthenticated("You are not signed in any more.", reason="sign_in_required", fix="Begin again.")
         command = Link(user_id, person.tenant_id, identity.provider, identity.subject, identity.email, address, now())
         await self._store.apply(_link_all, command)
+
+    def _seal(self, state_digest: bytes, kept: Kept) -> bytes:
+        return self._sealer.seal(msgspec.json.encode(kept), for_=f"attempt {state_digest.hex()}")
+
+    def _open(self, state_digest: bytes, sealed: bytes) -> Kept:
+        return msgspec.json.decode(self._sealer.open(sealed, for_=f"attempt {state_digest.hex()}"), type=Kept)
 
     async def _take(self, name: str, state: str, visit: str | None) -> KeptAttempt:
         attempt = await self._store.apply(
@@ -175,12 +210,22 @@ def _keep_all(tx: Transaction, commands: Sequence[KeptAttempt]) -> list[None]:
     return [None] * len(commands)
 
 
+def _hold_all(tx: Transaction, commands: Sequence[tuple[bytes, bytes]]) -> list[None]:
+    for state, kept in commands:
+        tx.execute(table.update().where(table.c.state_digest == state).values(kept=kept))
+    return [None] * len(commands)
+
+
+def _of_attempt(adapter: str, state: bytes, at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.adapter == adapter, table.c.state_digest == state, table.c.expires_at > at)
+
+
 def _take_all(tx: Transaction, commands: Sequence[tuple[str, bytes, bytes | None, datetime]]) -> list[KeptAttempt | None]:
     return [_take_one(tx, *command) for command in commands]
 
 
 def _take_one(tx: Transaction, adapter: str, state: bytes, visit: bytes | None, at: datetime) -> KeptAttempt | None:
-    chosen = sa.and_(table.c.adapter == adapter, table.c.state_digest == state, table.c.expires_at > at)
+    chosen = _of_attempt(adapter, state, at)
     if visit is not None:
         chosen = sa.and_(chosen, table.c.visit_digest == visit)
     columns = [table.c[name] for name in KeptAttempt.__struct_fields__]

@@ -24,6 +24,7 @@ from ringforge_accounts.sign_in import INVITES_PER_ADDRESS
 from ringforge_accounts.tokens import code_digest, digest, email_key, is_email, new_token
 from ringforge_core.errors import Forbidden, InvalidPayload, LimitReached, Unauthenticated
 from ringforge_core.plugin import NewTenant, new_uuid, now
+from ringforge_core.plugin.web import Role
 from ringforge_core.ports.auth import Mail, VerifiedIdentity
 from ringforge_core.ports.store import Store
 
@@ -115,19 +116,22 @@ class Registration:
         )  # fmt: skip
 
     async def with_identity(
-        self, identity: VerifiedIdentity, *, invite: bytes | None, visitor: Visitor, cookie: str | None
-    ) -> str:
-        """Somebody new comes from a provider that knows their e-mail. Raises `Forbidden` for who may not register."""
+        self, identity: VerifiedIdentity, *, invite: bytes | None, visitor: Visitor, cookie: str | None,
+        belongs_to: tuple[str, Role] | None = None,
+    ) -> str:  # fmt: skip
+        """Somebody new comes from a provider that knows their e-mail; from one of a tenant, they are as good as invited
+        there (`belongs_to`). Raises `Forbidden` for who may not register."""
         if identity.email is None or not identity.email_verified:
             raise Forbidden(
                 "The provider does not say that this e-mail is yours.", reason="unverified_email",
                 fix="Verify the e-mail there, or register here with a password.",
             )  # fmt: skip
-        if invite is None and self._settings.registration != "self_serve":
+        mode = self._settings.registration
+        if mode == "closed" or (invite is None and belongs_to is None and mode != "self_serve"):
             raise Forbidden("There is no account for this identity.", reason="no_account", fix="Ask for an invitation.")
         return await self._welcome(
             email=identity.email, name=identity.name, identity=(identity.provider, identity.subject), invite=invite,
-            method=identity.provider, visitor=visitor, cookie=cookie,
+            belongs_to=belongs_to, method=identity.provider, visitor=visitor, cookie=cookie,
         )  # fmt: skip
 
     async def owner_link(self) -> str | None:

@@ -67,12 +67,15 @@ class SignIn:
         await tries.forgive(self._store, "account", email_key(email))
         return await self.enter(user, method="password", visitor=visitor, cookie=cookie)
 
-    async def enter(self, user: User, *, method: str, visitor: Visitor, cookie: str | None) -> Entered:
+    async def enter(
+        self, user: User, *, method: str, visitor: Visitor, cookie: str | None, tenant_id: str | None = None
+    ) -> Entered:
         """The first factor was good: a session, or on to the second one. Raises `Forbidden` for who belongs nowhere."""
         if user.has_totp:
-            ticket = await one_time.issue(self._store, "second_factor", user_id=user.id, method=method)
+            ticket = await one_time.issue(self._store, "second_factor", user_id=user.id, method=method, tenant_id=tenant_id)
             return Entered(ticket=ticket)
-        return Entered(await self._sessions.open(user.id, method=method, visitor=visitor, cookie=cookie))
+        cookie = await self._sessions.open(user.id, method=method, visitor=visitor, cookie=cookie, tenant_id=tenant_id)
+        return Entered(cookie)
 
     async def with_code(self, ticket: str, code: str, *, visitor: Visitor, cookie: str | None) -> str:
         """The second factor; returns the session's cookie. A ticket that led in leads in no second time."""
@@ -88,7 +91,10 @@ class SignIn:
             raise
         await self._store.apply(_use_ticket, digest(ticket))
         await tries.forgive(self._store, "code", user.id)
-        return await self._sessions.open(user.id, method=f"{passed.data['method']}+totp", visitor=visitor, cookie=cookie)
+        return await self._sessions.open(
+            user.id, method=f"{passed.data['method']}+totp", visitor=visitor, cookie=cookie,
+            tenant_id=passed.data.get("tenant_id"),
+        )  # fmt: skip
 
     async def count_try(self, subject: str, address: str | None) -> None:
         """Before a password or a link is looked at."""

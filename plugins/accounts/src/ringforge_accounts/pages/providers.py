@@ -1,13 +1,16 @@
 """Sign in with an identity of elsewhere, or connect one with the account.
 
 A provider's answer is a GET that the hub caused, bound to the browser that asked: it may sign in. A link in a mail is
-opened by scanners too, and in other browsers: it is confirmed with a POST.
+opened by scanners too, and in other browsers: it is confirmed with a POST. An answer that a provider's page posts comes
+without cookies: it is held, and the browser sent on to a GET of our own, which carries them.
 """
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import msgspec
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
@@ -17,7 +20,13 @@ from ringforge_accounts.pages.entrance import sign_in_page
 from ringforge_accounts.people import find_by_email
 from ringforge_accounts.providers import Outcome
 from ringforge_accounts.tokens import code_digest, is_email
-from ringforge_core.errors import Refused, RingforgeError
+from ringforge_core.errors import NotFound, Refused, RingforgeError
+
+TAKES_ANSWERS = "takes_answers"
+"""Marks the route that providers' pages post to."""
+LONGEST_ANSWER = 512 * 1024
+"""Bytes of such a form. A signed response with many attributes has some tens of thousands."""
+LONGEST_STATE = 200
 
 
 class BeginForm(msgspec.Struct):
@@ -42,7 +51,7 @@ class ProviderPages(Controller):
                 return page
             begun = await desk.accounts.providers.begin(
                 adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
-                invite=invite,
+                email=form.email.strip() if chosen.asks_email else None, invite=invite,
             )  # fmt: skip
         except RingforgeError as error:
             return await sign_in_page(desk, as_refusal(error), email=form.email, next_path=form.next)
@@ -57,11 +66,24 @@ class ProviderPages(Controller):
             return desk.page("confirm.html", label=chosen.label, fields=parameters)
         return await complete(desk, adapter, parameters)
 
-    @post("/{adapter:str}/callback")
+    @post("/{adapter:str}/callback", opt={TAKES_ANSWERS: True}, request_max_body_size=LONGEST_ANSWER)
     async def confirm(self, desk: AtDesk, adapter: FromPath[str]) -> Page:
         given = await desk.request.form()
         parameters = {name: value for name, value in given.items() if isinstance(value, str)}
-        return await complete(desk, adapter, parameters)
+        providers = desk.accounts.providers
+        if not providers.answers_by_post(adapter):
+            return await complete(desk, adapter, parameters)
+        state = parameters.get("RelayState") or parameters.get("state") or ""
+        await providers.hold(adapter, state, parameters)
+        return desk.go(f"/auth/{adapter}/callback?{urlencode({'state': state[:LONGEST_STATE]})}")
+
+    @get("/{adapter:str}/metadata")
+    async def metadata(self, desk: AtDesk, adapter: FromPath[str]) -> Response[str]:
+        """What a provider's operator is to be given."""
+        document = await desk.accounts.providers.adapter(adapter).metadata(callback_url(desk, adapter))
+        if document is None:
+            raise NotFound("This way to sign in has no metadata.")
+        return Response(document.text, media_type=document.media_type)
 
 
 def callback_url(desk: Desk, adapter: str) -> str:
