@@ -33,14 +33,6 @@ async def test_the_wizard_waits_for_the_agent_and_shows_it(office: Office, brows
     assert tab.complaints == []
 
 
-async def test_the_python_that_the_wizard_shows_is_python(office: Office) -> None:
-    path = "/dashboard/add-agent"
-    page = (await office.owner.submit(path, f"{path}/make", name="crawler", capabilities="a, b")).text
-    code = next(each for each in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL) if each.startswith("import asyncio"))
-    compile(code.replace("&#34;", '"'), "snippet", "exec")
-    assert "rf_live_" not in code
-
-
 async def test_a_name_that_cannot_be_is_refused_and_no_key_is_made(office: Office) -> None:
     path, before = "/dashboard/add-agent", await key_count(office)
     answer = await office.owner.submit(path, f"{path}/make", name=" ", capabilities="")

@@ -45,8 +45,6 @@ def environment(package: str = PACKAGE) -> Environment:
     made.filters["count"] = count
     made.filters["amount"] = amount
     made.filters["pretty_json"] = pretty_json
-    made.filters["tojson_text"] = json_text
-    made.filters["inside_text"] = lambda text: json_text(text)[1:-1]
     made.globals["static_url"] = static_url
     return made
 
@@ -95,8 +93,3 @@ def amount(number: int | str, resource: str) -> str:
 
 def pretty_json(value: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-
-
-def json_text(value: Any) -> str:
-    """JSON that is also a literal of Python, JavaScript and Elixir, where `#{` in a text would be code."""
-    return msgspec.json.encode(value).decode().replace("#{", "\\u0023{")

@@ -8,6 +8,7 @@ from litestar import Controller, get, post
 from ringforge_core.errors import InvalidPayload, Refused
 from ringforge_dashboard.desk import Answer, AtDesk, Desk
 from ringforge_dashboard.live import Live
+from ringforge_dashboard.snippets import snippets
 
 ADMIN = {"role": "admin"}
 LONGEST_NAME = 100
@@ -45,13 +46,9 @@ class AddAgentPages(Controller):
             return desk.refused("add_agent.html", error, title="Add an agent", given=form)
         return desk.page(
             "connect_agent.html", title=f"Connect {form.name}", live=Live(position, (f"waits:{form.name}",)), made=made,
-            given=form, url=_websocket_url(desk), http_url=_http_url(desk),
+            given=form, snippets=snippets(_http_url(desk), form.name, form.listed()),
         )  # fmt: skip
 
 
 def _http_url(desk: Desk) -> str:
     return desk.dashboard.hub.public_url or str(desk.request.base_url).rstrip("/")
-
-
-def _websocket_url(desk: Desk) -> str:
-    return _http_url(desk).replace("http", "ws", 1)
