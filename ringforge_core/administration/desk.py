@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import msgspec
 
+from ringforge_core.administration.attention import read_attention
+from ringforge_core.administration.pace import read_pace
+from ringforge_core.administration.repeats import once_of
 from ringforge_core.audit import read_entries
 from ringforge_core.errors import InvalidPayload
-from ringforge_core.identity import Actor, Keys, agents
+from ringforge_core.identity import Actor, Keys, agents, fleets
 from ringforge_core.identity.agent_detail import get_agent_detail
 from ringforge_core.identity.agents import AgentPatch
 from ringforge_core.identity.barring import kick_agent, unblock_agent
+from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.fleets import get_fleet, list_fleets
+from ringforge_core.identity.tenants import rename_tenant
+from ringforge_core.identity.ids import now
 from ringforge_core.limits import Quotas, read_usage
 from ringforge_core.plugin.administration import DASHBOARD, Operator, Position, Watch
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.plugin.records import (
     AgentDetail,
     AgentInfo,
+    Attention,
     AuditRecord,
     CountedFleet,
     CreatedKey,
+    Fleet,
     KeyInfo,
     KeyKind,
+    Minute,
     Page,
     PresentAgent,
     RotatedKey,
@@ -39,6 +48,8 @@ from ringforge_core.socket.speaking import speak
 
 KICKED = "kicked by the operator"
 BLOCKED = "blocked by the operator"
+LONGEST_NAME = 100
+FleetName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=TEXT)]
 
 
 @runtime_checkable
@@ -74,10 +85,31 @@ class Desk:
             if cursor is None:
                 return found[::-1]
 
+    async def create_fleet(self, operator: Operator, name: str, *, once: str | None = None) -> Fleet:
+        return await fleets.create_fleet(
+            self._store, operator.tenant_id, name=_checked(name), actor=_actor(operator),
+            once=once_of(operator, "fleet.create", once),
+        )  # fmt: skip
+
+    async def rename_fleet(self, operator: Operator, fleet_id: str, name: str) -> Fleet:
+        return await fleets.update_fleet(
+            self._store, operator.tenant_id, fleet_id, name=_checked(name), actor=_actor(operator)
+        )
+
+    async def delete_fleet(self, operator: Operator, fleet_id: str, *, once: str | None = None) -> Fleet:
+        return await fleets.delete_fleet(
+            self._store, operator.tenant_id, fleet_id, actor=_actor(operator), once=once_of(operator, "fleet.delete", once)
+        )
+
     async def agents(
-        self, tenant_id: str, *, fleet_id: str | None = None, cursor: str | None = None, limit: int = 200
+        self, tenant_id: str, *, fleet_id: str | None = None, search: str = "", cursor: str | None = None, limit: int = 200
     ) -> Page[AgentInfo]:
-        return await agents.list_agents(self._store, tenant_id, fleet_id=fleet_id, cursor=cursor, limit=limit)
+        return await agents.list_agents(
+            self._store, tenant_id, fleet_id=fleet_id, search=search, cursor=cursor, limit=limit
+        )
+
+    async def agent_names(self, tenant_id: str, agent_ids: Collection[str]) -> Mapping[str, str]:
+        return await agents.read_names(self._store, tenant_id, agent_ids)
 
     async def agent(self, tenant_id: str, agent_id: str) -> AgentDetail:
         return await get_agent_detail(self._store, tenant_id, agent_id)
@@ -99,8 +131,17 @@ class Desk:
     async def unblock_agent(self, operator: Operator, agent_id: str) -> None:
         await unblock_agent(self._store, operator.tenant_id, agent_id, actor=_actor(operator))
 
-    async def delete_agent(self, operator: Operator, agent_id: str) -> None:
-        await agents.delete_agent(self._store, operator.tenant_id, agent_id, actor=_actor(operator))
+    async def move_agent(self, operator: Operator, agent_id: str, fleet_id: str, *, once: str | None = None) -> AgentInfo:
+        moved = await agents.move_agent(
+            self._store, operator.tenant_id, agent_id, fleet_id, actor=_actor(operator),
+            once=once_of(operator, "agent.move", once),
+        )  # fmt: skip
+        return moved.agent
+
+    async def delete_agent(self, operator: Operator, agent_id: str, *, once: str | None = None) -> None:
+        await agents.delete_agent(
+            self._store, operator.tenant_id, agent_id, actor=_actor(operator), once=once_of(operator, "agent.delete", once)
+        )
 
     def present(self, tenant_id: str, fleet_id: str) -> Sequence[PresentAgent]:
         return self.rosters.roster_of(fleet_id)
@@ -110,33 +151,57 @@ class Desk:
 
     async def create_key(
         self, operator: Operator, *, kind: KeyKind, fleet_id: str | None = None, name: str | None = None,
-        expires_at: datetime | None = None,
+        expires_at: datetime | None = None, once: str | None = None,
     ) -> CreatedKey:  # fmt: skip
         return await self._keys.create(
-            operator.tenant_id, kind=kind, fleet_id=fleet_id, name=name, expires_at=expires_at, actor=_actor(operator)
-        )
+            operator.tenant_id, kind=kind, fleet_id=fleet_id, name=name, expires_at=expires_at, actor=_actor(operator),
+            once=once_of(operator, "key.create", once),
+        )  # fmt: skip
 
-    async def rotate_key(self, operator: Operator, key_id: str, *, grace: timedelta) -> RotatedKey:
-        return await self._keys.rotate(operator.tenant_id, key_id, grace=grace, actor=_actor(operator))
+    async def rotate_key(self, operator: Operator, key_id: str, *, grace: timedelta, once: str | None = None) -> RotatedKey:
+        return await self._keys.rotate(
+            operator.tenant_id, key_id, grace=grace, actor=_actor(operator), once=once_of(operator, "key.rotate", once)
+        )
 
     async def revoke_key(self, operator: Operator, key_id: str) -> None:
         await self._keys.revoke(operator.tenant_id, key_id, actor=_actor(operator))
 
+    async def rename_tenant(self, operator: Operator, name: str) -> None:
+        chosen = name.strip()
+        if not 1 <= len(chosen) <= LONGEST_NAME or not chosen.isprintable():
+            raise InvalidPayload(
+                f"A tenant's name has 1 to {LONGEST_NAME} characters, none of them a control.", field="tenant_name",
+                fix="Choose another name.",
+            )  # fmt: skip
+        await rename_tenant(self._store, operator.tenant_id, name=chosen, actor=_actor(operator))
+
     async def usage(self, tenant_id: str) -> Usage:
         return await read_usage(self._store, self._quotas, tenant_id)
+
+    async def pace(self, tenant_id: str, fleet_id: str) -> Sequence[Minute]:
+        await get_fleet(self._store, tenant_id, fleet_id)
+        return await self._store.read(lambda connection: read_pace(connection, tenant_id, fleet_id, at=now()))
+
+    async def attention(self, tenant_id: str, fleet_id: str) -> Attention:
+        await get_fleet(self._store, tenant_id, fleet_id)
+        return await self._store.read(lambda connection: read_attention(connection, tenant_id, fleet_id, at=now()))
 
     async def audit(
         self, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50
     ) -> Sequence[AuditRecord]:
         return await read_entries(self._store, tenant_id, before_seq=before_seq, action=action, limit=limit)
 
-    async def say(self, operator: Operator, fleet_id: str, event: str, payload: Mapping[str, Any]) -> Any:
+    async def say(
+        self, operator: Operator, fleet_id: str, event: str, payload: Mapping[str, Any], *, once: str | None = None
+    ) -> Any:
         await get_fleet(self._store, operator.tenant_id, fleet_id)
         session = AgentSession(
             session_id=operator.user_id, tenant_id=operator.tenant_id, fleet_id=fleet_id, agent_id=DASHBOARD,
             name=operator.name, key_id=None, method=DASHBOARD, address=operator.address,
         )  # fmt: skip
-        return await speak(self._gateway.dispatcher, session, event, payload)
+        return await speak(
+            self._gateway.dispatcher, session, event, payload, person=operator.user_id, once=once_of(operator, event, once)
+        )
 
     async def position(self, tenant_id: str, fleet_id: str) -> Position:
         await get_fleet(self._store, tenant_id, fleet_id)
@@ -149,6 +214,15 @@ class Desk:
         gateway = self._gateway
         async with gateway.watchers.watch(gateway.delivery, tenant_id, fleet_id, after) as watcher:
             yield watcher
+
+
+def _checked(name: str) -> str:
+    try:
+        return msgspec.convert(name, FleetName)
+    except msgspec.ValidationError as error:
+        raise InvalidPayload(
+            "A fleet's name has 1 to 100 characters, none of them a control.", field="name", fix="Choose another name."
+        ) from error
 
 
 def _actor(operator: Operator) -> Actor:

@@ -42,6 +42,12 @@ def is_agent(tenant_id: str, agent_id: str) -> sa.ColumnElement[bool]:
     return sa.and_(agents.c.tenant_id == tenant_id, sa.or_(agents.c.agent_id == agent_id, agents.c.id == agent_id))
 
 
+def mentions(text: str) -> sa.ColumnElement[bool]:
+    """The condition for agents with the text in their id, name or capabilities, whatever its case."""
+    searched = (agents.c.agent_id, agents.c.name, sa.cast(agents.c.capabilities, sa.Text))
+    return sa.or_(*(column.icontains(text, autoescape=True) for column in searched))
+
+
 def no_such_agent() -> NotFound:
     return NotFound(
         "There is no such agent.", reason="agent_not_found", fix="Take an id of presence:roster.", field="agent_id"

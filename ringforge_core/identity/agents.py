@@ -7,12 +7,15 @@ result.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
+
+import sqlalchemy as sa
 
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.agent_changes import AgentChange, AgentPatch, change_agents
 from ringforge_core.identity.agent_moves import AgentMove, MovedAgent, move_agents
-from ringforge_core.identity.agent_rows import info_of, is_agent, no_such_agent, select_agents
+from ringforge_core.identity.agent_rows import info_of, is_agent, mentions, no_such_agent, select_agents
 from ringforge_core.identity.deletion import AgentDeletion, Cleanup, delete_agents, delete_ghosts
 from ringforge_core.identity.ids import now
 from ringforge_core.identity.paging import next_cursor, page_of
@@ -33,23 +36,37 @@ __all__ = [
     "get_agent",
     "list_agents",
     "move_agent",
+    "read_names",
     "update_agent",
 ]
 
 
 async def list_agents(
-    store: Store, tenant_id: str, *, fleet_id: str | None = None, cursor: str | None = None, limit: int = 200
-) -> Page[AgentInfo]:
+    store: Store, tenant_id: str, *, fleet_id: str | None = None, search: str = "", cursor: str | None = None,
+    limit: int = 200,
+) -> Page[AgentInfo]:  # fmt: skip
     """The tenant's agents, or those of one fleet, newest first; connected or not.
 
-    Raises `InvalidPayload` for a cursor that no page came with.
+    With `search` those that have the text in their id, their name or a capability, whatever its case. Raises
+    `InvalidPayload` for a cursor that no page came with.
     """
     query = select_agents(tenant_id)
     if fleet_id is not None:
         query = query.where(agents.c.fleet_id == fleet_id)
+    if search:
+        query = query.where(mentions(search))
     page = page_of(query, agents, cursor=cursor, limit=limit)
     rows = await store.read(lambda connection: list(connection.execute(page).mappings()))
     return Page([info_of(row) for row in rows[:limit]], next_cursor(rows, limit))
+
+
+async def read_names(store: Store, tenant_id: str, agent_ids: Collection[str]) -> dict[str, str]:
+    """The names of those agents that the tenant has and that have one, by id."""
+    named = sa.select(agents.c.agent_id, agents.c.name).where(
+        agents.c.tenant_id == tenant_id, agents.c.agent_id.in_(sorted(agent_ids)), agents.c.name.is_not(None)
+    )
+    rows = await store.read(lambda connection: connection.execute(named).all()) if agent_ids else []
+    return {row.agent_id: row.name for row in rows}
 
 
 async def get_agent(store: Store, tenant_id: str, agent_id: str, *, fleet_id: str | None = None) -> AgentInfo:

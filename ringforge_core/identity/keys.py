@@ -56,13 +56,13 @@ class Keys:
 
     async def list(self, tenant_id: str) -> Sequence[KeyInfo]:
         """The keys that are not revoked, newest first; those of an unknown tenant are none."""
-        query = _unrevoked(tenant_id).order_by(api_keys.c.inserted_at.desc(), api_keys.c.id)
+        query = select_unrevoked(tenant_id).order_by(api_keys.c.inserted_at.desc(), api_keys.c.id)
         rows = await self._store.read(lambda connection: connection.execute(query).mappings().all())
         return [KeyInfo(**row) for row in rows]
 
     async def page(self, tenant_id: str, *, cursor: str | None, limit: int) -> Page[KeyInfo]:
         """One page of `list`. Raises `InvalidPayload` for a strange cursor."""
-        query = page_of(_unrevoked(tenant_id), api_keys, cursor=cursor, limit=limit)
+        query = page_of(select_unrevoked(tenant_id), api_keys, cursor=cursor, limit=limit)
         rows = list(await self._store.read(lambda connection: connection.execute(query).mappings().all()))
         return Page([KeyInfo(**row) for row in rows[:limit]], next_cursor(rows, limit))
 
@@ -113,7 +113,8 @@ def _check(kind: str, name: str | None, expires_at: datetime | None) -> None:
         )
 
 
-def _unrevoked(tenant_id: str) -> sa.Select[Any]:
+def select_unrevoked(tenant_id: str) -> sa.Select[Any]:
+    """The tenant's keys that are not revoked, each row with the fields of a `KeyInfo`."""
     return sa.select(
         api_keys.c.id,
         api_keys.c.key_prefix.label("prefix"),

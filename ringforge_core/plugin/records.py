@@ -163,3 +163,31 @@ class AuditRecord(msgspec.Struct, frozen=True):
     ip_address: str | None
     metadata: dict[str, Any]
     hash: str
+
+
+class Minute(msgspec.Struct, frozen=True):
+    """What happened in a fleet in the minute that begins `at`: all events of its log, and how many were messages."""
+
+    at: datetime
+    events: int
+    messages: int
+
+
+class WaitingMessages(msgspec.Struct, frozen=True):
+    """Messages that an agent was not there to take, and since when the oldest of them waits."""
+
+    agent_id: str
+    name: str | None
+    count: int
+    since: datetime
+
+
+class Attention(msgspec.Struct, frozen=True):
+    """What an operator should know of a fleet and its tenant; of each the most urgent few."""
+
+    blocked: Sequence[AgentInfo]
+    """Of the fleet, who was barred last comes first."""
+    ending_keys: Sequence[KeyInfo]
+    """Of the tenant, what ends first comes first."""
+    waiting: Sequence[WaitingMessages]
+    """Of the fleet, what waits longest comes first."""

@@ -18,11 +18,11 @@ from typing import Any
 import msgspec
 import structlog
 
-from ringforge_core.errors import Backpressure, PluginError, Refused, RingforgeError, Unavailable
+from ringforge_core.errors import Backpressure, LimitReached, PluginError, Refused, RingforgeError, Unavailable
 from ringforge_core.limits import RESOURCES
 from ringforge_core.limits.agent_rates import AgentRates
 from ringforge_core.limits.rates import OFF, parse_rates
-from ringforge_core.plugin.capability import Call, Capability, EventDeclaration
+from ringforge_core.plugin.capability import AgentSession, Call, Capability, EventDeclaration
 from ringforge_core.plugin.messages import Reply, encode_message
 from ringforge_core.ports.store import Charge, Once
 from ringforge_core.socket.channel import Channel
@@ -90,6 +90,12 @@ class Dispatcher:
         while not channel.busy and not channel.closed and (frame := channel.next()) is not None:
             self._start(channel, frame)
 
+    def refusal(self, agent: AgentSession, event: BoundEvent) -> LimitReached | Backpressure | None:
+        """Count the event by the agent's rates; why it may not be done right now, if so."""
+        return self._rates.check(agent, event.name, event.rate) or (
+            self._overloaded() if event.declaration.idempotent else None
+        )
+
     def cancel_overdue(self) -> None:
         """Answer requests that took longer than `REPLY_SECONDS` with an error. The hub's clock calls it each second."""
         due = perf_counter() - REPLY_SECONDS
@@ -111,19 +117,17 @@ class Dispatcher:
             return channel.connection.leave(channel, frame)
         event = self.events.get(frame.event)
         if event is None:
-            if refusal := self._rates.check(channel.agent, frame.event, None):
-                _answer_error(channel, frame, refusal)
+            if too_many := self._rates.check(channel.agent, frame.event, None):
+                _answer_error(channel, frame, too_many)
                 return self._after_refusal(channel)
             self._unknown.errors["unknown_event"] += 1
             error = Refused(f"No capability handles {frame.event[:100]}.", reason="unknown_event", event=frame.event[:100])
             return _answer_error(channel, frame, error)
         started = perf_counter()
         try:
-            if refusal := self._rates.check(channel.agent, event.name, event.rate):
+            if refusal := self.refusal(channel.agent, event):
                 _fail(channel, frame, event, refusal)
-                return self._after_refusal(channel)
-            if event.declaration.idempotent and (overload := self._overloaded()):
-                return _fail(channel, frame, event, overload)
+                return self._after_refusal(channel) if isinstance(refusal, LimitReached) else None
             call, request = _prepare(channel, frame, event)
             result = event.handle(call, request)
             if type(result) is not CoroutineType:

@@ -11,7 +11,7 @@ import msgspec
 from ringforge_core.errors import Refused
 from ringforge_core.plugin.capability import AgentSession, Call
 from ringforge_core.plugin.messages import Push, Reply, encode_message
-from ringforge_core.ports.store import Charge
+from ringforge_core.ports.store import Charge, Once
 from ringforge_core.socket.dispatch import Dispatcher
 
 
@@ -31,17 +31,24 @@ class Nowhere:
         return None
 
 
-async def speak(dispatcher: Dispatcher, agent: AgentSession, name: str, payload: Mapping[str, Any]) -> Any:
-    """The payload of the event's reply, None when it has none; quotas are charged, rates are not looked at.
+async def speak(
+    dispatcher: Dispatcher, agent: AgentSession, name: str, payload: Mapping[str, Any], *, person: str,
+    once: Once | None = None,
+) -> Any:  # fmt: skip
+    """The payload of the event's reply, None when it has none. Quotas are charged, and rates are those of an agent: each
+    `person` of a tenant counts as one, as all of them speak by one agent's id. `once` is for an event that is idempotent.
 
-    Raises `Refused` (`unknown_event`) and what the capability refuses.
+    Raises `Refused` (`unknown_event`), `LimitReached`, `Backpressure`, and what the capability refuses.
     """
     event = dispatcher.events.get(name)
     if event is None:
         raise Refused(f"No capability of this hub handles {name}.", reason="unknown_event", fix="", event=name)
+    counted = msgspec.structs.replace(agent, agent_id=f"{agent.agent_id} {agent.tenant_id} {person}")
+    if refusal := dispatcher.refusal(counted, event):
+        raise refusal
     request = event.decode(msgspec.Raw(msgspec.json.encode(payload)))
     charges = (Charge(agent.tenant_id, event.counts),) if event.counts is not None else ()
-    result = event.handle(Call(agent, Nowhere(agent), None, charges), request)
+    result = event.handle(Call(agent, Nowhere(agent), once if event.declaration.idempotent else None, charges), request)
     if inspect.isawaitable(result):
         result = await result
     return _payload_of(result, event.declaration.reply)

@@ -1,4 +1,4 @@
-"""Number events and write them into the log: the last thing of a commit."""
+"""Number events, write them into the log and count them: the last thing of a commit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ringforge_core.errors import Conflict, NotFound, RingforgeError
 from ringforge_core.ports.event_bus import Event
 from ringforge_core.ports.store import FleetPosition, Transaction
+from ringforge_core.store.event_counts import count_events
 from ringforge_core.store.tables import events
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -36,6 +37,7 @@ def record(transaction: Transaction, appended: Sequence[Event]) -> list[Event]:
     numbered = _number(transaction, appended)
     if numbered:
         transaction.execute(_INSERT, [_row(event) for event in numbered])
+        count_events(transaction, numbered)
     return numbered
 
 

@@ -17,6 +17,7 @@ from ringforge_core.store import address
 from ringforge_core.store.bookkeeping import Bookkeeping
 from ringforge_core.store.commit import Committer
 from ringforge_core.store.database import Database
+from ringforge_core.store.event_counts import KEPT, forget_counts
 from ringforge_core.store.log import begin_logs
 from ringforge_core.store.once import Idempotency, forget_expired
 from ringforge_core.store.postgres import PostgresDatabase
@@ -131,8 +132,10 @@ class SqlStore(Store):
                 return trimmed
 
     async def _sweep(self) -> None:
-        """Forget the replies of expired idempotency keys."""
-        await self.apply(forget_expired, datetime.now(UTC))
+        """Forget the replies of expired idempotency keys, and what happened long ago by the minute."""
+        now = datetime.now(UTC)
+        await self.apply(forget_expired, now)
+        await self.apply(forget_counts, now - KEPT)
 
 
 def _database(url: sa.URL, settings: StoreSettings) -> Database:

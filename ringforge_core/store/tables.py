@@ -52,6 +52,17 @@ outbox = sa.Table(
 )
 """What a bus outside of the store has not got yet: from which number to which one, and the hub that hands it over."""
 
+event_counts = sa.Table(
+    "event_counts",
+    metadata,
+    sa.Column("fleet_id", sa.Text, primary_key=True),
+    sa.Column("minute", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
+    sa.Column("push", sa.Text, primary_key=True),
+    sa.Column("tenant_id", sa.Text, nullable=False),
+    sa.Column("counted", sa.BigInteger, nullable=False),
+)
+"""How many events a fleet had in a minute, counted from 1970 on; see the module `event_counts`."""
+
 event_bus_in_use = sa.Table("event_bus_in_use", metadata, sa.Column("name", sa.Text, primary_key=True))
 """One row: the bus that the outbox is for."""
 
