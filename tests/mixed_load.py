@@ -10,9 +10,12 @@ import asyncio
 import uuid
 from typing import Any, NamedTuple
 
-from ringforge import Agent, VersionConflict
+from ringforge import Agent, RingforgeError, VersionConflict
 
 OWN_KEYS = 5
+BUSY = ("unavailable", "backpressure")
+"""What a hub says that could not answer now: the worker asks again, under the same key."""
+ASK_AGAIN_SECONDS = 0.5
 
 
 class Deed(NamedTuple):
@@ -25,9 +28,11 @@ class Deed(NamedTuple):
 
 
 class Worker:
-    def __init__(self, agent: Agent, name: str) -> None:
+    def __init__(self, agent: Agent, name: str, common: str) -> None:
         self.agent = agent
         self.name = name
+        self.common = common
+        """The group that it writes to."""
         self.deeds: list[Deed] = []
         self.memory: dict[str, Any] = {}
         """What stands under the keys that only this agent writes."""
@@ -47,7 +52,7 @@ class Worker:
         """The messages of the common group that came: sender and id."""
         self._rounds = 0
 
-    async def work(self, stop: asyncio.Event, *, partner: str, common: str, shared: str) -> None:
+    async def work(self, stop: asyncio.Event, *, partner: str, shared: str) -> None:
         """Go on until `stop`; whatever the hub goes through meanwhile, each round is done."""
         while not stop.is_set():
             self._rounds += 1
@@ -55,7 +60,7 @@ class Worker:
             await self._count()
             await self._write(partner)
             await self._move(shared)
-            await self._post(common)
+            await self._post()
             await self._tell()
 
     async def read_messages(self) -> None:
@@ -63,8 +68,8 @@ class Worker:
             self.got.append((message.sender.agent_id, message.message_id))
             await message.ack()
 
-    async def read_posts(self, common: str) -> None:
-        async for message in self.agent.groups.stream(common):
+    async def read_posts(self) -> None:
+        async for message in self.agent.groups.stream(self.common):
             self.heard.append((message.sender.agent_id, message.message_id))
 
     async def repeat(self, deeds: list[Deed]) -> None:
@@ -114,8 +119,8 @@ class Worker:
                 await self._do("group:leave", {"group_id": group["group_id"]})
                 self.is_in.remove(group["group_id"])
 
-    async def _post(self, common: str) -> None:
-        reply = await self._do("group:message", {"group_id": common, "message": self._rounds})
+    async def _post(self) -> None:
+        reply = await self._do("group:message", {"group_id": self.common, "message": self._rounds})
         assert not reply.get("refused"), reply
         self.posted.append(reply["message_id"])
 
@@ -130,4 +135,10 @@ class Worker:
         return reply
 
     async def _send(self, event: str, payload: dict[str, Any], key: str) -> Any:
-        return await self.agent.request(event, payload, idempotent=True, idempotency_key=key)
+        while True:
+            try:
+                return await self.agent.request(event, payload, idempotent=True, idempotency_key=key)
+            except RingforgeError as error:
+                if error.reason not in BUSY:
+                    raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)

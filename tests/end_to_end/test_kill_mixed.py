@@ -8,17 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
-from mixed_load import Worker
-from mixed_load_checks import (
-    Witness,
-    members_are_as_acknowledged,
-    memory_is_as_acknowledged,
-    messages_came_once_and_in_order,
-    replay_has_what_was_told,
-    running,
-    settled,
-    until,
-)
+from mixed_fleet import MixedFleet, assemble
 from ringforge import Agent
 
 from ringforge_core.limits import recount
@@ -34,7 +24,7 @@ from ringforge_core.testkit.hub_process import HubProcess, Keys
 
 KILLS = 3
 WORKERS = 8
-BETWEEN_KILLS = 250
+BETWEEN_KILLS = 150
 """Acknowledged changes between two kills, so that each hits a hub in the midst of work."""
 
 
@@ -86,60 +76,37 @@ async def test_what_was_acknowledged_of_everything_at_once_is_there_once_over_ki
     keys = await hub_process.bootstrap()
     async with AsyncExitStack() as stack:
 
-        async def agent(name: str) -> Agent:
-            options = {"timeout": 120, "connect_timeout": 60, "key_directory": None}
+        async def connect(name: str) -> Agent:
+            options: dict[str, Any] = {"timeout": 120, "connect_timeout": 60, "key_directory": None}
             made = Agent(hub_process.websocket_url, api_key=keys.agent_key, name=name, **options)
             return await stack.enter_async_context(made)
 
-        witness = Witness(await agent("witness"))
-        watching = await stack.enter_async_context(running(witness.watch()))
-        await witness.agent.memory.subscribe("*")
-        workers = [Worker(await agent(f"worker-{number}"), f"worker-{number}") for number in range(WORKERS)]
-        common = await workers[0].agent.groups.create("common", invite=[worker.agent.id for worker in workers[1:]])
-        shared = await witness.agent.groups.create("shared")
-        await witness.agent.memory.set("counter", 0)
-        reading = await stack.enter_async_context(
-            running(*(each for w in workers for each in (w.read_messages(), w.read_posts(common.group_id))))
-        )
-
-        stop = asyncio.Event()
-        partners = [worker.agent.id for worker in (*workers[1:], workers[0])]
-        async with running(
-            *(
-                worker.work(stop, partner=partner, common=common.group_id, shared=shared.group_id)
-                for worker, partner in zip(workers, partners, strict=True)
-            )
-        ) as working:
-            busy = [*working, *reading, *watching]
-
-            async def progress() -> None:
-                enough = sum(len(worker.deeds) for worker in workers) + BETWEEN_KILLS
-                await until(lambda: sum(len(worker.deeds) for worker in workers) >= enough, busy)
-
+        fleet = await assemble(connect, WORKERS)
+        workers = fleet.workers
+        async with fleet.at_work():
             for _ in range(KILLS):
-                await progress()
+                await progress(fleet)
                 await hub_process.kill()
                 check(await read_ledger(store_url, keys))
                 latest = [worker.deeds[-3:] for worker in workers]
                 await hub_process.start()
                 await asyncio.gather(*(worker.repeat(deeds) for worker, deeds in zip(workers, latest, strict=True)))
-            await progress()
-            stop.set()
-            await asyncio.gather(*working)
-
-        await asyncio.gather(*(worker.repeat(worker.deeds) for worker in workers))
-        await settled(workers, witness, [*reading, *watching])
-        await memory_is_as_acknowledged(witness, workers)
-        await messages_came_once_and_in_order(workers)
-        await replay_has_what_was_told(witness, workers)
-        await members_are_as_acknowledged(witness.agent, workers, common.group_id, shared.group_id)
+            await progress(fleet)
+            await fleet.finish()
+            await asyncio.gather(*(worker.repeat(worker.deeds) for worker in workers))
+            await fleet.check()
         await hub_process.kill()
         ledger = await read_ledger(store_url, keys)
         check(ledger)
         sent = sum(len(ids) for worker in workers for ids in worker.sent.values())
         assert ledger.messages == sent + sum(len(worker.posted) + len(worker.told) for worker in workers)
-        told = {position.seq for position in witness.positions}
+        told = {position.seq for position in fleet.witness.positions}
         assert told <= set(ledger.seqs)
+
+
+async def progress(fleet: MixedFleet) -> None:
+    enough = fleet.deeds + BETWEEN_KILLS
+    await fleet.until(lambda: fleet.deeds >= enough)
 
 
 def check(ledger: Ledger) -> None:

@@ -17,17 +17,7 @@ from typing import Any
 import pytest
 from balancer import Balancer
 from event_buses import EVENT_BUSES, event_bus_settings
-from mixed_load import Worker
-from mixed_load_checks import (
-    Witness,
-    members_are_as_acknowledged,
-    memory_is_as_acknowledged,
-    messages_came_once_and_in_order,
-    replay_has_what_was_told,
-    running,
-    settled,
-    until,
-)
+from mixed_fleet import MixedFleet, assemble
 from ringforge import Agent
 
 from ringforge_core.testkit.hub_process import HubProcess, Keys
@@ -74,60 +64,35 @@ async def test_a_killed_and_a_drained_hub_cost_nobody_anything(hubs: list[HubPro
         await balancer.start()
         stack.push_async_callback(balancer.stop)
 
-        async def agent(name: str) -> Agent:
+        async def connect(name: str) -> Agent:
             options: dict[str, Any] = {"timeout": 120, "connect_timeout": 60, "key_directory": None}
             made = Agent(balancer.websocket_url, api_key=keys.agent_key, name=name, **options)
             return await stack.enter_async_context(made)
 
-        witness = Witness(await agent("witness"))
-        watching = await stack.enter_async_context(running(witness.watch()))
-        await witness.agent.memory.subscribe("*")
-        names = [f"worker-{number}" for number in range(AGENTS)]
-        workers = [Worker(made, name) for made, name in zip(await asyncio.gather(*map(agent, names)), names, strict=True)]
-        common = await workers[0].agent.groups.create("common", invite=[worker.agent.id for worker in workers[1:]])
-        shared = await witness.agent.groups.create("shared")
-        await witness.agent.memory.set("counter", 0)
-        reading = await stack.enter_async_context(
-            running(*(each for w in workers for each in (w.read_messages(), w.read_posts(common.group_id))))
-        )
-        stop = asyncio.Event()
-        partners = [worker.agent.id for worker in (*workers[1:], workers[0])]
-        async with running(
-            *(
-                worker.work(stop, partner=partner, common=common.group_id, shared=shared.group_id)
-                for worker, partner in zip(workers, partners, strict=True)
-            )
-        ) as working:
-            busy = [*working, *reading, *watching]
-            everybody = {"witness", *names}
-            await pause(SECONDS / 3, busy)
+        fleet = await assemble(connect, AGENTS)
+        async with fleet.at_work():
+            await pause(fleet)
             await hubs[0].kill()
-            await everybody_is_present(witness.agent, everybody, busy)
-            await pause(SECONDS / 3, busy)
+            await everybody_is_present(fleet)
+            await pause(fleet)
             await hubs[1].stop()
-            await everybody_is_present(witness.agent, everybody, busy)
-            await pause(SECONDS / 3, busy)
-            stop.set()
-            await asyncio.gather(*working)
-
-        await settled(workers, witness, [*reading, *watching])
-        await memory_is_as_acknowledged(witness, workers)
-        await messages_came_once_and_in_order(workers)
-        await replay_has_what_was_told(witness, workers)
-        await members_are_as_acknowledged(witness.agent, workers, common.group_id, shared.group_id)
+            await everybody_is_present(fleet)
+            await pause(fleet)
+            await fleet.finish()
+            await fleet.check()
         assert await listed(hubs[2]) == {f"hub-{hubs[2].port}"}
 
 
-async def pause(seconds: float, tasks: list[asyncio.Task[None]]) -> None:
-    """Let them work; a failure of one is the test's."""
-    end = time.monotonic() + seconds
-    await until(lambda: time.monotonic() >= end, tasks)
+async def pause(fleet: MixedFleet) -> None:
+    end = time.monotonic() + SECONDS / 3
+    await fleet.until(lambda: time.monotonic() >= end)
 
 
-async def everybody_is_present(agent: Agent, names: set[str], tasks: list[asyncio.Task[None]]) -> None:
+async def everybody_is_present(fleet: MixedFleet) -> None:
     """The agents of the hub that ended are back at another one, and shown once."""
     end = time.monotonic() + PRESENCE_SECONDS
-    while (present := await roster(agent)) != names:
-        assert time.monotonic() < end, f"missing: {sorted(names - present)}, too many: {sorted(present - names)}"
+    while (present := await roster(fleet.witness.agent)) != fleet.names:
+        missing, too_many = sorted(fleet.names - present), sorted(present - fleet.names)
+        assert time.monotonic() < end, f"missing: {missing}, too many: {too_many}"
         await asyncio.sleep(0.1)
-    await until(lambda: True, tasks)
+    await fleet.until(lambda: True)
