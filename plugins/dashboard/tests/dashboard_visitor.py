@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from ringforge_core.testkit.hub import TestHub, running_hub
+from ringforge_core.testkit.hub_process import HubProcess
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
 CHROMIUM = shutil.which("chromium")
@@ -89,6 +90,11 @@ async def running_office(directory: Path) -> AsyncIterator[Office]:
         await owner.become_owner(accounts.greeting(hub.http_url) or "")
         yield Office(hub, owner)
         await owner.client.aclose()
+
+
+def owner_link(hub: HubProcess) -> str:
+    """The hub prints it at its first start."""
+    return next(line for line in hub.log.read_text().splitlines() if "/auth/owner" in line)
 
 
 class Tab:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboard_visitor import SETTINGS, Office, Tab, Visitor, signed_in
+from dashboard_visitor import SETTINGS, Office, Tab, Visitor, owner_link, signed_in
 from playwright.async_api import Browser, expect
 
 from ringforge_core.testkit.hub_process import HubProcess
@@ -79,8 +79,3 @@ async def say(hub: HubProcess, key: str, said: int) -> int:
         for number in range(said, said + 5):
             await ada.ok("activity:broadcast", {"kind": "custom", "description": str(number)})
     return said + 5
-
-
-def owner_link(hub: HubProcess) -> str:
-    """The hub prints it at its first start."""
-    return next(line for line in hub.log.read_text().splitlines() if "/auth/owner" in line).replace(hub.http_url, "")
