@@ -15,4 +15,4 @@ def test_a_checkout_comes_up_with_everything_of_the_default_and_people() -> None
     loaded = [plugin.name for plugin in load_plugins(config, PluginManager(), {}).capabilities]
     default = Config().capabilities.use
     assert loaded[: len(default)] == list(default)
-    assert {"accounts", "dashboard"} <= set(loaded)
+    assert {"accounts", "auth_passkeys", "dashboard"} <= set(loaded)

@@ -1,0 +1,85 @@
+"""The capability auth_passkeys: its routes, and its parts of the pages of accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.router import Router
+from litestar.types import ControllerRouterHandler, Guard
+
+from ringforge_auth_passkeys.challenges import clean
+from ringforge_auth_passkeys.desk import Desk
+from ringforge_auth_passkeys.pages import AddPages, OwnPages, SignInRoutes, script_file
+from ringforge_auth_passkeys.passkeys import count_of, list_passkeys
+from ringforge_auth_passkeys.relying_party import relying_party
+from ringforge_auth_passkeys.rendering import part
+from ringforge_core.errors import Refused
+from ringforge_core.plugin import Capability, Hub, NoSettings, Periodic
+from ringforge_core.plugin.web import VISIT_COOKIE, PagePart, SignedIn, browser_routes, check_csrf
+from ringforge_core.ports.store import Transaction
+
+CLEAN_EVERY_SECONDS = 600.0
+
+
+class Passkeys(Capability[NoSettings]):
+    name = "auth_passkeys"
+    migrations = "ringforge_auth_passkeys.migrations"
+
+    def __init__(self, hub: Hub, settings: NoSettings) -> None:
+        super().__init__(hub, settings)
+        self._cleaning = Periodic("auth-passkeys-cleaning", lambda: clean(hub.store), CLEAN_EVERY_SECONDS)
+
+    async def start(self) -> None:
+        await self._cleaning.start()
+
+    async def stop(self) -> None:
+        await self._cleaning.stop()
+
+    def routes(self) -> Sequence[ControllerRouterHandler]:
+        def desk(request: Request[Any, Any, Any]) -> Desk:
+            return Desk(self.hub, request)
+
+        def with_desk(*handlers: ControllerRouterHandler, guards: Sequence[Guard] = ()) -> Router:
+            provide = {"desk": Provide(desk, sync_to_thread=False)}
+            return Router("/", route_handlers=handlers, dependencies=provide, guards=list(guards))
+
+        return [
+            browser_routes(self.hub, "/passkeys/static", [script_file]),
+            browser_routes(self.hub, "/passkeys/sign-in", [with_desk(SignInRoutes, guards=[_guard_browser(self.hub)])]),
+            browser_routes(self.hub, "/passkeys", [with_desk(AddPages, OwnPages)], role="viewer"),
+        ]
+
+    async def sign_in_part(self, request: Request[Any, Any, Any], *, csrf: str, next_path: str) -> PagePart | None:
+        if self._unavailable(request) is not None:
+            return None
+        return part("sign_in.html", scripted=True, csrf=csrf, next=next_path)
+
+    async def security_part(self, request: Request[Any, Any, Any], person: SignedIn) -> PagePart | None:
+        own = await list_passkeys(self.hub.store, person.user_id)
+        return part("security.html", passkeys=own, unavailable=self._unavailable(request))
+
+    def ways_in(self, tx: Transaction, user_id: str) -> int:
+        return count_of(tx, user_id)
+
+    def _unavailable(self, request: Request[Any, Any, Any]) -> Refused | None:
+        """Why there are no passkeys at the address that was called."""
+        try:
+            relying_party(request, self.hub.public_url)
+        except Refused as error:
+            return error
+        return None
+
+
+def _guard_browser(hub: Hub) -> Guard:
+    """Who is not signed in acts in the browser that was shown the form."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if isinstance(connection, Request):
+            await check_csrf(connection, connection.cookies.get(VISIT_COOKIE), public_url=hub.public_url)
+
+    return guard

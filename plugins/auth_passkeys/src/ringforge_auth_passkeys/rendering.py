@@ -1,0 +1,45 @@
+"""Templates and the script, from this package."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ringforge_core.plugin.web import PagePart
+
+SCRIPT = "passkeys.js"
+
+
+@cache
+def script() -> bytes:
+    return files("ringforge_auth_passkeys").joinpath("static", SCRIPT).read_bytes()
+
+
+@cache
+def script_url() -> str:
+    """Its address changes when it does."""
+    return f"/passkeys/static/{SCRIPT}?v={hashlib.sha256(script()).hexdigest()[:12]}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ringforge_auth_passkeys"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["day"] = _day
+    return environment
+
+
+def part(template: str, *, scripted: bool = False, **data: Any) -> PagePart:
+    html = _environment().get_template(template).render(**data)
+    return PagePart(html=html, script=script_url() if scripted else None)
+
+
+def _day(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
