@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import shutil
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from litestar import Litestar, MediaType, Request, get
 
 from ringforge_core.ports.auth import Begun
 
@@ -90,8 +94,6 @@ class Pysaml2Provider:
             sign_assertion=signs in ("assertion", "both"), sign_response=signs in ("response", "both"),
             in_response_to=asked["in_response_to"], destination=asked["destination"], sp_entity_id=asked["sp_entity_id"],
         )  # fmt: skip
-        import base64
-
         encoded = base64.b64encode(str(response).encode()).decode()
         return asked["destination"], {"SAMLResponse": encoded, "RelayState": query["RelayState"]}
 
@@ -108,3 +110,49 @@ class Person:
         assert begun.redirect_url is not None
         _, posted = await asyncio.to_thread(self._provider.answer, begun.redirect_url, self._email, **self._how)
         return posted
+
+
+class ProviderSite:
+    """The pages of `Pysaml2Provider`: its metadata, and a sign-in where everybody is `email` at once."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.url = f"http://localhost:{port}"  # another site than the hub's 127.0.0.1, as in life
+        self.email = "ada@example.org"
+        self.provider: Pysaml2Provider | None = None
+        self._directory = directory
+
+    def meet(self, hub_metadata: str) -> None:
+        self.provider = Pysaml2Provider(self._directory, KeyPair(), f"{self.url}/sso", hub_metadata)
+
+    def application(self) -> Litestar:
+        @get("/metadata", media_type="application/samlmetadata+xml", sync_to_thread=True)
+        def metadata() -> str:
+            assert self.provider is not None
+            return self.provider.metadata
+
+        @get("/sso", media_type=MediaType.HTML, sync_to_thread=True)
+        def sign_in(request: Request[Any, Any, Any]) -> str:
+            assert self.provider is not None
+            address, fields = self.provider.answer(str(request.url), self.email)
+            inputs = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in fields.items())
+            form = f'<form method="post" action="{address}">{inputs}</form>'
+            icon = '<link rel="icon" href="data:,">'
+            return f"<!doctype html>{icon}<title>Acme</title>{form}<script>document.forms[0].submit()</script>"
+
+        return Litestar([metadata, sign_in], openapi_config=None)
+
+
+@asynccontextmanager
+async def provider_site(directory: Path, port: int) -> AsyncIterator[ProviderSite]:
+    site = ProviderSite(directory, port)
+    config = uvicorn.Config(site.application(), host="127.0.0.1", port=port, log_config=None, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    try:
+        async with asyncio.timeout(DEADLINE):
+            while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
+                await asyncio.sleep(0.01)
+        yield site
+    finally:
+        server.should_exit = True
+        await serving
