@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from litestar import Litestar, MediaType, Request, get
 
 from ringforge_core.ports.auth import Begun
+from ringforge_core.testkit.hub_process import free_port
 
 DEADLINE = 20.0
 ISSUER = "https://id.acme.example/metadata"
@@ -143,16 +144,16 @@ class ProviderSite:
 
 
 @asynccontextmanager
-async def provider_site(directory: Path, port: int) -> AsyncIterator[ProviderSite]:
-    site = ProviderSite(directory, port)
-    config = uvicorn.Config(site.application(), host="127.0.0.1", port=port, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
+async def served(application: Litestar, port: int | None = None) -> AsyncIterator[str]:
+    """The URL of the application while it runs."""
+    port = port or free_port()
+    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_config=None, lifespan="off"))
     serving = asyncio.create_task(server._serve())
     try:
         async with asyncio.timeout(DEADLINE):
             while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
                 await asyncio.sleep(0.01)
-        yield site
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         await serving

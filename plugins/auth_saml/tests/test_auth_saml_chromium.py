@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright
-from saml_peers import provider_site
+from saml_peers import ProviderSite, served
 from saml_visitor import running_saml_hub
 
 from ringforge_core.testkit.hub_process import free_port
@@ -21,8 +21,9 @@ async def test_a_person_signs_in_at_their_company_and_later_again(tmp_path: Path
     if chromium_path is None:
         pytest.skip("chromium is missing: apt-get install chromium")
     port = free_port()
+    site = ProviderSite(tmp_path, port)
     async with (
-        provider_site(tmp_path, port) as site,
+        served(site.application(), port),
         running_saml_hub(tmp_path, url=f"{site.url}/metadata") as hub,
         async_playwright() as playwright,
     ):
