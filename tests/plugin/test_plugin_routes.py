@@ -24,7 +24,6 @@ DESK = '''
         sign_in_path = "/sign-in"
         sign_out_path = "/sign-out"
         switch_path = "/switch"
-        links = ()
 
         async def signed_in(self, connection):
             cookie = connection.cookies.get("_hub_key")

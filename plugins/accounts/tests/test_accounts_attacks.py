@@ -50,9 +50,9 @@ async def test_the_cookie_changes_with_the_rights(people: People) -> None:
     await ada.submit("/account/password", page="/account", old=PASSWORD, password="seven other bridges over copper")
     cookies.append(ada.session)
     owner = await people.owner()
-    await ada.submit("/account/join", page="/account", code=await people.invitation(owner))
+    await ada.submit("/account/join", page="/settings", code=await people.invitation(owner))
     cookies.append(ada.session)
-    await ada.submit("/account/switch", page="/account")
+    await ada.submit("/account/switch", page="/settings")
     cookies.append(ada.session)
     assert len(set(cookies)) == 4
     for cookie in cookies[:-1]:
@@ -71,7 +71,7 @@ OWN_FORMS = [
     "/auth/logout", "/account/password", "/account/second-factor/begin", "/account/second-factor", "/account/join",
     "/account/second-factor/off", "/account/sessions/end", "/account/sessions/end-all", "/account/switch",
     "/account/connect/somebody", "/account/disconnect", "/team/invites", "/team/invites/revoke", "/team/role",
-    "/team/remove", "/team/waitlist/approve",
+    "/team/remove", "/team/waitlist/approve", "/settings/name", "/settings/tenant",
 ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ async def test_csrf_every_form_is_refused_without_its_token_and_from_elsewhere(p
     ada = await people.newcomer(EMAIL)
     stranger = people.browser()
     tokens = {
-        ada: hidden_fields(await ada.open("/account"), "/account/join")["_csrf"],
+        ada: hidden_fields(await ada.open("/settings"), "/account/join")["_csrf"],
         stranger: hidden_fields(await stranger.open("/auth/login"), "/auth/login")["_csrf"],
     }
     tried = 0
@@ -102,7 +102,7 @@ async def test_csrf_every_form_is_refused_without_its_token_and_from_elsewhere(p
 def test_csrf_the_forms_above_are_all_there_are(people: People) -> None:
     application = people.hub.hub.application(runs_hub=False)
     paths = {route.path for route in application.routes if "POST" in getattr(route, "methods", ())}
-    ours = {path for path in paths if path.startswith(("/auth", "/account", "/team"))}
+    ours = {path for path in paths if path.startswith(("/auth", "/account", "/settings", "/team"))}
     assert ours == {path.replace("somebody", "{adapter:str}") for path in PUBLIC_FORMS + OWN_FORMS}
 
 
@@ -184,7 +184,7 @@ async def test_no_get_changes_anything(people: People) -> None:
         )
 
     before = await state()
-    for path in {path.replace("somebody", "x") for path in PUBLIC_FORMS + OWN_FORMS} | {"/account", "/team"}:
+    for path in {path.replace("somebody", "x") for path in PUBLIC_FORMS + OWN_FORMS} | {"/account", "/settings", "/team"}:
         assert (await ada.client.get(path)).status_code in (200, 303, 404, 405)
     assert await state() == before
 

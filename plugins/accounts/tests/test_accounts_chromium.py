@@ -92,7 +92,7 @@ async def test_no_page_hinders_a_person_or_breaks_its_policy(people: People, chr
     await page.get_by_role("button", name="Become owner").click()
     await page.wait_for_url("**/account")
     await no_findings(page)
-    for path in ("/team", "/account/second-factor", "/account"):
+    for path in ("/team", "/account/second-factor", "/settings", "/account"):
         await page.goto(path)
         await no_findings(page)
     assert said == []

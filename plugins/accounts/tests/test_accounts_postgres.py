@@ -35,9 +35,9 @@ async def test_a_persons_way_from_the_waitlist_to_a_team(people: People) -> None
     path = await people.mailbox.link("eve@example.org")
     assert (await eve.submit("/auth/place", page=path, name="Eve", password=PASSWORD)).status_code == 303
 
-    assert (await eve.submit("/account/join", page="/account", code=await people.invitation(owner))).status_code == 303
+    assert (await eve.submit("/account/join", page="/settings", code=await people.invitation(owner))).status_code == 303
     assert "olga@example.org" in (await eve.open("/team")).text
-    assert (await eve.submit("/account/switch", page="/account")).status_code == 303
+    assert (await eve.submit("/account/switch", page="/settings")).status_code == 303
 
     await eve.submit("/auth/forgot", email="eve@example.org")
     path = await people.mailbox.link("eve@example.org", 2)

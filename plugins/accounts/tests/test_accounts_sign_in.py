@@ -16,7 +16,7 @@ from ringforge_core.ports.store import Transaction
 async def test_the_first_owner_comes_in_by_the_operators_link_once(people: People) -> None:
     path = people.owner_path
     owner = await people.owner()
-    assert "default" in (await owner.open("/account")).text
+    assert "default" in (await owner.open("/settings")).text
     second = people.browser()
     answer = await second.submit("/auth/owner", page=path, name="Eve", email="eve@example.org", password=PASSWORD)
     assert "used already" in problem(answer)
@@ -34,7 +34,7 @@ async def test_registering_needs_the_mail_and_the_password_again(people: People)
     assert "not the password that you chose" in problem(wrong)
     assert (await ada.submit("/auth/verify", page=path, password=PASSWORD)).status_code == 303
     assert await ada.signed_in
-    assert "owner" in (await ada.open("/account")).text
+    assert "owner" in (await ada.open("/settings")).text
 
     again = await people.browser().submit("/auth/verify", page=path, password=PASSWORD)
     assert "used already" in problem(again)

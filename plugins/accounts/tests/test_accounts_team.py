@@ -33,9 +33,9 @@ async def test_a_person_of_two_tenants_switches_between_them(people: People) -> 
     ada = await people.newcomer("ada@example.org")
     assert "olga@example.org" not in (await ada.open("/team")).text
     code = await people.invitation(owner)
-    assert (await ada.submit("/account/join", page="/account", code=code)).status_code == 303
+    assert (await ada.submit("/account/join", page="/settings", code=code)).status_code == 303
     assert "olga@example.org" in (await ada.open("/team")).text
-    assert (await ada.submit("/account/switch", page="/account")).status_code == 303
+    assert (await ada.submit("/account/switch", page="/settings")).status_code == 303
     assert "olga@example.org" not in (await ada.open("/team")).text
 
 

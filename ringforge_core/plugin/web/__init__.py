@@ -5,6 +5,7 @@ guard.py         `only_signed_in`, by role
 csrf.py          no other site sends a form in a person's name
 router.py        `browser_routes`: safe headers, no place in the OpenAPI document, on to the sign-in who is not
 page.py          a page of the dashboard, declared
+shell.py         a page of another address in what surrounds those of the dashboard
 entrance.py      a way to sign in that is a capability of its own
 return_path.py   where to go after a sign-in
 navigation.py    a page or JSON
@@ -27,6 +28,7 @@ from ringforge_core.plugin.web.page import Page, Visit
 from ringforge_core.plugin.web.people import ROLES, Membership, People, Role, SignedIn, people_of
 from ringforge_core.plugin.web.return_path import return_path
 from ringforge_core.plugin.web.router import browser_routes, is_https_url
+from ringforge_core.plugin.web.shell import Shell, ShellPage, shell_of
 
 __all__ = [
     "ROLES",
@@ -39,6 +41,8 @@ __all__ = [
     "People",
     "Person",
     "Role",
+    "Shell",
+    "ShellPage",
     "SignInMethod",
     "SignedIn",
     "Visit",
@@ -53,6 +57,7 @@ __all__ = [
     "people_of",
     "person_of",
     "return_path",
+    "shell_of",
     "sign_in_methods",
     "wants_page",
 ]

@@ -22,14 +22,19 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """`template` is a Jinja2 template in the folder `templates` of the package `package`; `data` is what it is given.
 
     `path` is the last part of the page's address, such as `tasks`; `icon` the name of one of the dashboard's icons; the
-    navigation shows pages by `order`, then by title, to those whose role is `role` or higher.
+    navigation shows pages by `order`, then by title, to those whose role is `role` or higher, and with `needs_person` not
+    to who signed in with a key.
+
+    A `path` that begins with a slash is the whole address, where the capability answers itself, with `Shell.in_shell`; such
+    a page has no template here.
     """
 
     title: str
     path: str
     icon: str
-    package: str
-    template: str
-    data: Callable[[Visit], Awaitable[Mapping[str, Any]]]
+    package: str = ""
+    template: str = ""
+    data: Callable[[Visit], Awaitable[Mapping[str, Any]]] | None = None
     order: int = 100
     role: Role = "viewer"
+    needs_person: bool = False

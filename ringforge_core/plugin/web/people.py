@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -66,8 +65,6 @@ class People(Protocol):
     """Takes a POST."""
     switch_path: str
     """Takes a POST with `tenant_id`, and `next`."""
-    links: Sequence[tuple[str, str]]
-    """The title and path of each page about people, for a menu."""
 
     async def signed_in(self, connection: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
         """The person whose session cookie came with the request; None without a valid one."""

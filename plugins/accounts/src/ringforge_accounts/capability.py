@@ -22,8 +22,10 @@ from ringforge_accounts.pages.account import AccountPages, SignOutPages
 from ringforge_accounts.pages.arrival import ArrivalPages
 from ringforge_accounts.pages.desk import Desk
 from ringforge_accounts.pages.entrance import AccountsEntrance
+from ringforge_accounts.pages.places import PAGES
 from ringforge_accounts.pages.providers import TAKES_ANSWERS, ProviderPages
 from ringforge_accounts.pages.rendering import STYLE, style
+from ringforge_accounts.pages.settings import SettingsPages
 from ringforge_accounts.pages.sign_in import SignInPages
 from ringforge_accounts.pages.team import TeamPages
 from ringforge_accounts.passwords import Passwords
@@ -41,6 +43,7 @@ from ringforge_core.plugin.web import (
     SESSION_COOKIE,
     VISIT_COOKIE,
     Entrance,
+    Page,
     SignedIn,
     browser_routes,
     check_csrf,
@@ -56,7 +59,7 @@ class Accounts(Capability[AccountsSettings]):
     sign_in_path: ClassVar[str] = "/auth/login"
     sign_out_path: ClassVar[str] = "/auth/logout"
     switch_path: ClassVar[str] = "/account/switch"
-    links: ClassVar[Sequence[tuple[str, str]]] = (("Account", "/account"), ("Team", "/team"))
+    links: ClassVar[Sequence[tuple[str, str]]] = ()
 
     def __init__(self, hub: Hub, settings: AccountsSettings) -> None:
         super().__init__(hub, settings)
@@ -113,9 +116,17 @@ class Accounts(Capability[AccountsSettings]):
         if self.settings.registration != "waitlist":
             raise Forbidden("There is no waitlist here.", reason="registration_closed")
 
+    def pages(self) -> Sequence[Page]:
+        return PAGES
+
     def routes(self) -> Sequence[ControllerRouterHandler]:
         open_to_all = browser_routes(self.hub, "/auth", [_styles, *self._with_desk(self._open())])
-        signed_in = [("/auth", SignOutPages), ("/account", AccountPages), ("/team", TeamPages)]
+        signed_in = [
+            ("/auth", SignOutPages),
+            ("/account", AccountPages),
+            ("/settings", SettingsPages),
+            ("/team", TeamPages),
+        ]
         return [
             open_to_all,
             *(browser_routes(self.hub, path, self._with_desk([pages]), role="viewer") for path, pages in signed_in),

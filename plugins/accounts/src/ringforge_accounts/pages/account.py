@@ -1,8 +1,6 @@
-"""A person's own account: password, second factor, sessions, connected identities, tenants."""
+"""By what a person signs in, and where they are: password, second factor, connected identities, sessions, tenants."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 from litestar import Controller, get, post
@@ -13,8 +11,12 @@ from ringforge_accounts import letters
 from ringforge_accounts.credentials import set_password
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
 from ringforge_accounts.pages.entrance import security_parts
+from ringforge_accounts.pages.places import SECURITY
 from ringforge_accounts.pages.providers import as_refusal, callback_url
+from ringforge_accounts.pages.rendering import html_of, scripts_of
+from ringforge_accounts.pages.settings import settings_page
 from ringforge_accounts.people import find_by_id, list_identities
+from ringforge_accounts.second_factor import Enrolment
 from ringforge_accounts.team import accept_invite
 from ringforge_core.errors import Conflict, InvalidPayload, Refused, RingforgeError, Unauthenticated
 from ringforge_core.plugin.web import Person, SignedIn
@@ -47,7 +49,7 @@ class AccountPages(Controller):
 
     @get("/")
     async def show(self, desk: AtDesk, person: Person) -> Page:
-        return await _account_page(desk, person)
+        return await _security_page(desk, person)
 
     @post("/password")
     async def change_password(self, desk: AtDesk, person: Person) -> Page:
@@ -66,19 +68,19 @@ class AccountPages(Controller):
                 spare=person.session_id,
             )  # fmt: skip
         except Refused as error:
-            return await _account_page(desk, person, error)
+            return await _security_page(desk, person, error)
         accounts.mailer.send(letters.password_changed(person.email, f"{desk.base_url}/auth/forgot"))
         return await _rotated(desk, person, "/account")
 
     @get("/second-factor")
     async def enrol(self, desk: AtDesk, person: Person) -> Page:
         """Shows only the button: the secret is made with a POST."""
-        return desk.page("enrol.html", enrolment=None, qr=None)
+        return await _enrol_page(desk)
 
     @post("/second-factor/begin")
     async def begin_enrolment(self, desk: AtDesk, person: Person) -> Page:
         enrolment = await desk.accounts.second_factor.enrol(person)
-        return desk.page("enrol.html", enrolment=enrolment, qr=Markup(enrolment.qr_svg))  # noqa: S704 — segno's own SVG
+        return await _enrol_page(desk, enrolment)
 
     @post("/second-factor")
     async def enable(self, desk: AtDesk, person: Person) -> Page:
@@ -87,9 +89,11 @@ class AccountPages(Controller):
             await desk.accounts.sign_in.count_code(person.user_id, desk.address)
             codes = await desk.accounts.second_factor.enable(person, form.code, address=desk.address)
         except Refused as error:
-            return desk.refused("enrol.html", error, enrolment=None, qr=None)
+            return await _enrol_page(desk, error=error)
         cookie = await desk.accounts.sessions.rotate(person, address=desk.address)
-        return desk.page("recovery_codes.html", new_cookie=cookie, codes=codes)
+        return await desk.show(
+            SECURITY, template="recovery_codes.html", title="Recovery codes", new_cookie=cookie, codes=codes
+        )
 
     @post("/second-factor/off")
     async def disable(self, desk: AtDesk, person: Person) -> Page:
@@ -100,7 +104,7 @@ class AccountPages(Controller):
             await accounts.second_factor.check(person.user_id, form.code)
             await accounts.second_factor.disable(person, address=desk.address)
         except Refused as error:
-            return await _account_page(desk, person, error)
+            return await _security_page(desk, person, error)
         return await _rotated(desk, person, "/account")
 
     @post("/sessions/end")
@@ -126,7 +130,7 @@ class AccountPages(Controller):
             await desk.accounts.sign_in.count_invite(desk.address)
             tenant_id = await accept_invite(desk.accounts.store, person, form.code, address=desk.address)
         except Refused as error:
-            return await _account_page(desk, person, error)
+            return await settings_page(desk, person, error)
         return await _rotated(desk, person, desk.accounts.landing, tenant_id=tenant_id)
 
     @post("/connect/{adapter:str}")
@@ -136,10 +140,11 @@ class AccountPages(Controller):
             raise InvalidPayload("There is nothing to connect: it goes to your e-mail.")
         try:
             begun = await desk.accounts.providers.begin(
-                adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path="/account", person=person
-            )
+                adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path="/account",
+                email=person.email if chosen.asks_email else None, person=person,
+            )  # fmt: skip
         except RingforgeError as error:
-            return await _account_page(desk, person, as_refusal(error))
+            return await _security_page(desk, person, as_refusal(error))
         page = desk.page("go.html", title=f"On to {chosen.label}", target=begun.redirect_url)
         return desk.with_visit(page)
 
@@ -149,7 +154,7 @@ class AccountPages(Controller):
         try:
             await desk.accounts.providers.unlink(person, form.provider, address=desk.address)
         except Conflict as error:
-            return await _account_page(desk, person, error)
+            return await _security_page(desk, person, error)
         return desk.go("/account")
 
 
@@ -167,16 +172,19 @@ async def _rotated(desk: Desk, person: SignedIn, path: str, *, tenant_id: str | 
     return desk.with_session(desk.go(path), cookie)
 
 
-async def _account_page(desk: Desk, person: SignedIn, error: Refused | None = None) -> Page:
+async def _enrol_page(desk: Desk, enrolment: Enrolment | None = None, *, error: Refused | None = None) -> Page:
+    qr = Markup(enrolment.qr_svg) if enrolment is not None else None  # noqa: S704 — segno's own SVG
+    return await desk.show(SECURITY, template="enrol.html", title="Second factor", error=error, enrolment=enrolment, qr=qr)
+
+
+async def _security_page(desk: Desk, person: SignedIn, error: Refused | None = None) -> Page:
     accounts = desk.accounts
     user = await find_by_id(accounts.store, person.user_id)
-    data: dict[str, Any] = {
-        "sessions": await accounts.sessions.of(person),
-        "identities": await list_identities(accounts.store, person.user_id),
-        "has_totp": user is not None and user.has_totp,
-        "has_password": user is not None and user.password_hash is not None,
-        "parts": await security_parts(desk, person),
-        "recovery_left": await accounts.second_factor.recovery_codes_left(person.user_id),
-        "adapters": {name: adapter for name, adapter in accounts.providers.adapters.items() if not adapter.by_mail},
-    }
-    return desk.page("account.html", **data) if error is None else desk.refused("account.html", error, **data)
+    parts = await security_parts(desk, person)
+    return await desk.show(
+        SECURITY, error=error, parts=html_of(parts), scripts=scripts_of(parts),
+        sessions=await accounts.sessions.of(person), identities=await list_identities(accounts.store, person.user_id),
+        has_totp=user is not None and user.has_totp, has_password=user is not None and user.password_hash is not None,
+        recovery_left=await accounts.second_factor.recovery_codes_left(person.user_id),
+        adapters={name: adapter for name, adapter in accounts.providers.adapters.items() if not adapter.by_mail},
+    )  # fmt: skip

@@ -11,12 +11,22 @@ from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from ringforge_accounts.pages.rendering import render
+from ringforge_accounts.pages.places import Place
+from ringforge_accounts.pages.rendering import PACKAGE, render
 from ringforge_accounts.sessions import Visitor
 from ringforge_accounts.sign_in import Entered
 from ringforge_accounts.tokens import new_token
 from ringforge_core.errors import InvalidPayload, LimitReached, Refused
-from ringforge_core.plugin.web import SESSION_COOKIE, VISIT_COOKIE, SignedIn, csrf_token, is_https_url, return_path
+from ringforge_core.plugin.web import (
+    SESSION_COOKIE,
+    VISIT_COOKIE,
+    ShellPage,
+    SignedIn,
+    csrf_token,
+    is_https_url,
+    return_path,
+    shell_of,
+)
 
 if TYPE_CHECKING:
     from ringforge_accounts.capability import Accounts
@@ -67,23 +77,47 @@ class Desk:
         except msgspec.ValidationError as error:
             raise InvalidPayload("A field of this form is not right.", details=str(error)) from error
 
+    async def show(
+        self, place: Place, *, error: Refused | None = None, new_cookie: str | None = None, template: str | None = None,
+        title: str | None = None, **data: Any,
+    ) -> Page:  # fmt: skip
+        """A page of who is signed in: in the dashboard's shell, if there is one. `error` is what was wrong with a form of
+        it, `new_cookie` the session's from now on; `template` and `title` are another step of the same page."""
+        shell, template, title = shell_of(self.accounts.hub), template or place.template, title or place.page.title
+        status = 200 if error is None else _status(error)
+        if shell is None:
+            return self.page(
+                template, status=status, error=error, new_cookie=new_cookie, here=place.page.path, title=title, theme=None,
+                **data,
+            )  # fmt: skip
+        token = csrf_token(new_cookie or self.cookie or "")
+        page = await shell.in_shell(
+            self.request,
+            ShellPage(
+                package=PACKAGE, template=template, title=title, here=place.page.path, csrf=token, data=data, error=error,
+                status=status,
+            ),
+        )  # fmt: skip
+        return page if new_cookie is None else self.with_session(page, new_cookie)
+
     def page(
-        self, template: str, *, status: int = 200, error: Refused | None = None, new_cookie: str | None = None, **data: Any
-    ) -> Page:
-        """A page; its forms carry the token of the session, or of the visit. `new_cookie`: the session's from now on."""
+        self, template: str, *, status: int = 200, error: Refused | None = None, new_cookie: str | None = None,
+        here: str | None = None, **data: Any,
+    ) -> Page:  # fmt: skip
+        """A page of its own; its forms carry the token of the session, or of the visit."""
         person = self.person
         token = csrf_token(new_cookie or (self.cookie if person is not None else None) or self.visit)
         text = render(
-            template, person=person, csrf=token, error=error, accounts=self.accounts, here=self.request.url.path, **data
-        )
+            template, person=person, csrf=token, error=error, accounts=self.accounts,
+            here=here or self.request.url.path, **data,
+        )  # fmt: skip
         cookies = [] if person is not None else [self._cookie(VISIT_COOKIE, self.visit, path="/")]
         page = Response(text, status_code=status, media_type=MediaType.HTML, cookies=cookies)
         return page if new_cookie is None else self.with_session(page, new_cookie)
 
     def refused(self, template: str, error: Refused, **data: Any) -> Page:
         """The form again, with what was wrong."""
-        status = 429 if isinstance(error, LimitReached) else 400
-        return self.page(template, status=status, error=error, **data)
+        return self.page(template, status=_status(error), error=error, **data)
 
     def go(self, path: str) -> Page:
         return Redirect(path, status_code=303)
@@ -115,6 +149,10 @@ class Desk:
         return Cookie(
             key=key, value=value, path=path, max_age=max_age, httponly=True, secure=self._is_https, samesite="lax"
         )
+
+
+def _status(error: Refused) -> int:
+    return 429 if isinstance(error, LimitReached) else 400
 
 
 def _own_address(request: Request[Any, Any, Any]) -> str:

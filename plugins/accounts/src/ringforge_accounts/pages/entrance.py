@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from litestar import Request
 
 from ringforge_accounts.pages.desk import Desk, Page
+from ringforge_accounts.pages.places import SECURITY
+from ringforge_accounts.pages.rendering import html_of, scripts_of
 from ringforge_accounts.people import find_by_id
 from ringforge_accounts.sign_in import Entered
 from ringforge_accounts.tables import user_identities, users
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 class AccountsEntrance:
     """The `Entrance` of accounts."""
 
-    security_path = "/account"
+    security_path = SECURITY.page.path
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -50,10 +52,8 @@ class AccountsEntrance:
     async def page(
         self, request: Request[Any, Any, Any], part: PagePart, *, title: str, error: Refused | None = None
     ) -> Page:
-        desk = self._desk(request)
-        if error is not None:
-            return desk.refused("part.html", error, part=part, title=title)
-        return desk.page("part.html", part=part, title=title)
+        shown = {"parts": html_of([part]), "scripts": scripts_of([part])}
+        return await self._desk(request).show(SECURITY, template="part.html", title=title, error=error, **shown)
 
     async def send(self, mail: Mail) -> None:
         self._accounts.mailer.send(mail)

@@ -9,28 +9,30 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ringforge_core.plugin.web import PagePart
 
+PACKAGE = "ringforge_accounts"
 STYLE = "accounts.css"
 
 
 @cache
 def style() -> tuple[bytes, str]:
     """The style sheet, and the digest by which its address changes when it does."""
-    content = files("ringforge_accounts").joinpath("static", STYLE).read_bytes()
+    content = files(PACKAGE).joinpath("static", STYLE).read_bytes()
     return content, hashlib.sha256(content).hexdigest()[:12]
 
 
 @cache
 def _environment() -> Environment:
+    alone = PackageLoader(PACKAGE, "alone")  # what a shell has as well: the pages for one find that of the dashboard
     environment = Environment(
-        loader=PackageLoader("ringforge_accounts"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=ChoiceLoader([PackageLoader(PACKAGE), alone]), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["day"] = _day
+    environment.filters["moment"] = _moment
     environment.globals["style_version"] = style()[1]
     environment.globals["html_of"] = html_of
     environment.globals["scripts_of"] = scripts_of
@@ -50,5 +52,5 @@ def render(template: str, **data: Any) -> str:
     return _environment().get_template(template).render(**data)
 
 
-def _day(at: datetime) -> str:
+def _moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

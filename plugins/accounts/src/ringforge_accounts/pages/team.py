@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -12,6 +11,7 @@ from litestar import Controller, get, post
 from ringforge_accounts import letters, one_time
 from ringforge_accounts.invites import create_invite, list_invites, revoke_invite, runs_the_hub
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
+from ringforge_accounts.pages.places import TEAM
 from ringforge_accounts.people import list_colleagues
 from ringforge_accounts.registration import check_email, link
 from ringforge_accounts.team import change_role, remove_member
@@ -53,7 +53,7 @@ class TeamPages(Controller):
             code = await _make_invite(desk, person, form)
         except Refused as error:
             return await _team_page(desk, person, error)
-        return await _team_page(desk, person, made=invite_link(desk, code))
+        return await _team_page(desk, person, made=invite_link(desk, code), sent_to=form.email.strip())
 
     @post("/invites/revoke")
     async def revoke(self, desk: AtDesk, person: Person) -> Page:
@@ -111,19 +111,20 @@ async def _make_invite(desk: Desk, person: SignedIn, form: InviteForm) -> str:
     return code
 
 
-async def _team_page(desk: Desk, person: SignedIn, error: Refused | None = None, made: str | None = None) -> Page:
+async def _team_page(
+    desk: Desk, person: SignedIn, error: Refused | None = None, *, made: str | None = None, sent_to: str = ""
+) -> Page:
     store = desk.accounts.store
     operator = await runs_the_hub(store, person)
-    data: dict[str, Any] = {
-        "colleagues": await list_colleagues(store, person.tenant_id),
-        "invites": await list_invites(store, person.tenant_id) if person.may("admin") else [],
-        "waiting": await list_waiting(store) if operator else [],
-        "runs_the_hub": operator,
-        "roles": [role for role in ROLES if person.may(role)],
-        "own_tenant": OWN_TENANT,
-        "made": made,
-    }
-    return desk.page("team.html", **data) if error is None else desk.refused("team.html", error, **data)
+    waiting = await list_waiting(store) if operator else []
+    roles = [role for role in ROLES if person.may(role)]
+    own_tenant = [(OWN_TENANT, "owner of a tenant of their own")] if operator else []
+    return await desk.show(
+        TEAM, error=error, colleagues=await list_colleagues(store, person.tenant_id),
+        invites=await list_invites(store, person.tenant_id) if person.may("admin") else [], made=made, sent_to=sent_to,
+        roles=roles, role_options=[*((role, role) for role in roles), *own_tenant], waiting=waiting,
+        shows_waitlist=operator and (waiting or desk.accounts.settings.registration == "waitlist"),
+    )  # fmt: skip
 
 
 def _role(text: str) -> Role:
