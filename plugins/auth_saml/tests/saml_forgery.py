@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,8 +21,7 @@ EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
-Change = Callable[[etree._Element], None]
-
+EVIL = "eve"
 TEMPLATE = """\
 <samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion"
  ID="_response" Version="2.0" IssueInstant="{now}" Destination="{destination}" InResponseTo="{response_to}"
@@ -89,6 +88,17 @@ def with_signed_assertion(root: etree._Element, keys: KeyPair, **how: Any) -> et
     assertion = assertion_of(root)
     root.replace(assertion, signed(assertion, keys, **how))
     return root
+
+
+def evil_twin(root: etree._Element, assertion_id: str = "_evil") -> etree._Element:
+    """A copy of the assertion that is about somebody else, without the signature."""
+    twin = deepcopy(assertion_of(root))
+    twin.set("ID", assertion_id)
+    for signature in twin.findall(SIGNATURE):
+        twin.remove(signature)
+    (name,) = twin.iter(f"{ASSERTION}NameID")
+    name.text = EVIL
+    return twin
 
 
 def posted(root: etree._Element | bytes) -> str:
