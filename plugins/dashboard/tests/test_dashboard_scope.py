@@ -107,7 +107,7 @@ async def test_no_form_is_taken_without_its_token(office: Office, theirs: Theirs
 async def test_a_viewer_looks_and_changes_nothing(office: Office, theirs: Theirs, stranger: Visitor) -> None:
     page = (await office.owner.submit("/team", "/team/invites", role="viewer", email="", max_uses="1", days="7")).text
     code = re.findall(r"invite=([a-z2-7-]+)", page)[0]
-    assert (await stranger.submit("/account", "/account/join", code=code)).status_code == 303
+    assert (await stranger.submit("/settings", "/account/join", code=code)).status_code == 303
     token = await stranger.token()
     assert "ada" in await stranger.open("/dashboard/agents")
     for method, path in routes(office):
