@@ -221,20 +221,28 @@ async def smtp_server() -> AsyncIterator[tuple[Mailbox, str]]:
 @asynccontextmanager
 async def running_town(directory: Path, *, url: str | None = None, **settings: str) -> AsyncIterator[Town]:
     """With `url` the hub is told that this is its public address."""
-    async with smtp_server() as (mailbox, address):
-        given = {
-            "RINGFORGE__CAPABILITIES__USE": CAPABILITIES,
-            "RINGFORGE__CAPABILITIES__ACCOUNTS__REGISTRATION": "self_serve",
-            "RINGFORGE__CAPABILITIES__ACCOUNTS__TRIES_PER_ADDRESS": "10000",
-            "RINGFORGE__CAPABILITIES__ACCOUNTS__ENCRYPTION_KEY": "a key that all hubs of a test have",
-            "RINGFORGE__CAPABILITIES__ACCOUNTS__MAIL__SERVER": address,
-            "RINGFORGE__CAPABILITIES__ACCOUNTS__MAIL__ENCRYPTION": "none",
-            **({"RINGFORGE__HUB__PUBLIC_URL": url} if url is not None else {}),
-            **settings,
-        }
-        async with running_hub(directory, settings=given) as hub:
-            town = Town(hub, mailbox, url)
-            try:
-                yield town
-            finally:
-                await town.close()
+    async with smtp_server() as (mailbox, address), running_node(directory, mailbox, address, url=url, **settings) as town:
+        yield town
+
+
+@asynccontextmanager
+async def running_node(
+    directory: Path, mailbox: Mailbox, address: str, *, url: str | None = None, **settings: str
+) -> AsyncIterator[Town]:
+    """One of several hubs, which all send their mail to the server at `address`."""
+    given = {
+        "RINGFORGE__CAPABILITIES__USE": CAPABILITIES,
+        "RINGFORGE__CAPABILITIES__ACCOUNTS__REGISTRATION": "self_serve",
+        "RINGFORGE__CAPABILITIES__ACCOUNTS__TRIES_PER_ADDRESS": "10000",
+        "RINGFORGE__CAPABILITIES__ACCOUNTS__ENCRYPTION_KEY": "a key that all hubs of a test have",
+        "RINGFORGE__CAPABILITIES__ACCOUNTS__MAIL__SERVER": address,
+        "RINGFORGE__CAPABILITIES__ACCOUNTS__MAIL__ENCRYPTION": "none",
+        **({"RINGFORGE__HUB__PUBLIC_URL": url} if url is not None else {}),
+        **settings,
+    }
+    async with running_hub(directory, settings=given) as hub:
+        town = Town(hub, mailbox, url)
+        try:
+            yield town
+        finally:
+            await town.close()
