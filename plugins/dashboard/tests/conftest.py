@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "accounts" / "tests"))  # their mailbox
+sys.path.insert(0, str(Path(__file__).parents[2] / "auth_oauth" / "tests"))  # their provider
 sys.path.insert(0, str(Path(__file__).parent))
 
 from dashboard_visitor import Office, chromium, running_office

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.hub_process import HubProcess
@@ -25,6 +25,7 @@ QUIET = [
 PASSWORD = "copper lantern under seven bridges"
 CAPABILITIES = "presence,activity,replay,memory,inbox,direct,groups,auth,profiles,fleets,accounts,dashboard"
 SETTINGS = {"RINGFORGE__CAPABILITIES__USE": CAPABILITIES, "RINGFORGE__CAPABILITIES__ACCOUNTS__REGISTRATION": "self_serve"}
+expect.set_options(timeout=20_000)  # milliseconds: the machine may have other work
 
 
 class Visitor:

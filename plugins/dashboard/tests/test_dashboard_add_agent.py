@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dashboard_visitor import Office, Tab, signed_in
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
@@ -30,6 +30,25 @@ async def test_the_wizard_waits_for_the_agent_and_shows_it(office: Office, brows
         await expect(tab.page.get_by_text("is connected.")).to_be_visible()
         await tab.page.get_by_role("link", name="Write to it").click()
         await expect(tab.page.get_by_label("Message")).to_be_visible()
+    assert tab.complaints == []
+
+
+async def test_the_last_page_of_the_wizard_finds_the_agent_after_a_gap_too(office: Office, browser: Browser) -> None:
+    """It is the answer to a form, which cannot be read anew."""
+    window = await signed_in(browser, office.owner)
+    tab = Tab(await window.new_page())
+
+    async def too_long_ago(route: Route) -> None:
+        await route.continue_(url=re.sub(r"after=[^&]*", "after=strange%3A1", route.request.url))
+
+    await tab.page.route(re.compile("/dashboard/live"), too_long_ago)
+    await tab.page.goto("/dashboard/add-agent")
+    await tab.page.get_by_label("Name").fill("crawler")
+    await tab.page.get_by_role("button", name="Make a key").click()
+    await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    async with office.agent("crawler") as agent:
+        await agent.join()
+        await expect(tab.page.get_by_text("is connected.")).to_be_visible()
     assert tab.complaints == []
 
 

@@ -67,10 +67,12 @@ function keepingFocus(old, work) {
 
 // What was missed cannot be had piece by piece: take the regions from the page as it is now.
 async function readAnew() {
+  const regions = document.querySelectorAll("[data-region]");
+  if (!regions.length) return; // it shows nothing of the past, and may be the answer to a form, which cannot be read again
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const region of document.querySelectorAll("[data-region]")) {
+  for (const region of regions) {
     const now = fresh.getElementById(region.id);
     if (now) { localTimes(now); region.replaceWith(document.adoptNode(now)); }
   }
