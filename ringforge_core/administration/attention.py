@@ -14,7 +14,8 @@ from ringforge_core.mesh.inbox.tables import entries, letters
 from ringforge_core.plugin.records import AgentInfo, Attention, KeyInfo, WaitingMessages
 
 ENDS_SOON = timedelta(days=7)
-WAITS_LONG = timedelta(hours=1)
+WAITS_LONG = timedelta(minutes=2)
+"""Most messages are kept for five minutes, the urgent ones for a day."""
 SHOWN = 10
 
 

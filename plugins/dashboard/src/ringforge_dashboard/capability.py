@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from litestar import Request, Router
+from litestar import Request, Response, Router
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ControllerRouterHandler, Guard
 
 from ringforge_core.plugin import Capability, Hub, NoSettings
-from ringforge_core.plugin.web import Page, browser_routes, only_signed_in
+from ringforge_core.plugin.web import Page, ShellPage, browser_routes, only_signed_in
 from ringforge_dashboard.desk import Desk, open_desk
 from ringforge_dashboard.pages import CONTROLLERS, pages_of
 from ringforge_dashboard.pages.shared import SharedPages, files, to_dashboard
@@ -29,6 +29,13 @@ class Dashboard(Capability[NoSettings]):
 
     def pages(self) -> Sequence[Page]:
         return pages_of({capability.name for capability in self.hub.capabilities})
+
+    async def in_shell(self, request: Request[Any, Any, Any], page: ShellPage) -> Response[Any]:
+        desk = await open_desk(self, request)
+        return desk.page(
+            page.template, title=page.title, package=page.package, error=page.error, status=page.status, here=page.here,
+            csrf=page.csrf, **page.data,
+        )  # fmt: skip
 
     def greeting(self, url: str) -> str | None:
         return f"Dashboard: {url}{HOME}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -11,18 +11,21 @@ from litestar import MediaType, Request, Response
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from ringforge_core.errors import InvalidPayload, NotFound, Refused
+from ringforge_core.errors import InvalidPayload, NotFound, RingforgeError
 from ringforge_core.plugin.administration import Administration, Operator, Position
 from ringforge_core.plugin.records import CountedFleet
 from ringforge_core.plugin.web import SignedIn, people_of, person_of
 from ringforge_dashboard.live import Live, live_url
 from ringforge_dashboard.rendering import PACKAGE, render
-from ringforge_dashboard.shell import DONE, THEME_COOKIE, THEMES, navigation
+from ringforge_dashboard.shell import DONE, THEME_COOKIE, THEMES, navigation, section_of
+from ringforge_dashboard.wording import Refusal, for_people, status_of
 
 if TYPE_CHECKING:
     from ringforge_dashboard.capability import Dashboard
 
 LONGEST_FIELD = 1_000_000
+FORM_KEY = "_once"
+"""The field that `form` of components.html draws into each form."""
 
 Form = TypeVar("Form", bound=msgspec.Struct)
 Answer = Response[Any]
@@ -63,14 +66,28 @@ class Desk:
         return "" if self.fleet.id == self.fleets[0].id else "?" + urlencode({"fleet": self.fleet.id})
 
     def path(self, path: str, **query: str) -> str:
-        """The address of a page of the dashboard that keeps the fleet."""
+        """The address of a page of the dashboard that keeps the fleet, or is about the one in the query."""
         kept = {} if self.fleet.id == self.fleets[0].id else {"fleet": self.fleet.id}
         given = {name: value for name, value in query.items() if value}
         return f"{path}?{urlencode(kept | given)}" if kept or given else path
 
-    async def say(self, event: str, **payload: Any) -> Any:
-        """What the wire event of an agent does, as `dashboard` in this fleet."""
-        return await self.administration.say(self.operator, self.fleet.id, event, payload)
+    async def say(self, event: str, /, **payload: Any) -> Any:
+        """What the wire event of an agent does, as `dashboard` in this fleet; a copy of a form does nothing."""
+        once = await self.once() if self.request.method == "POST" else None
+        return await self.administration.say(self.operator, self.fleet.id, event, payload, once=once)
+
+    async def once(self) -> str | None:
+        """By what a form's copy is known, sent by a second click or a reload: the key that the form was drawn with, and
+        all that it says. Gone back to and filled in anew, it is another one."""
+        given = await self.request.form()
+        if not isinstance(given.get(FORM_KEY), str):
+            return None
+        said = sorted((name, value) for name, value in given.items() if isinstance(value, str))
+        return msgspec.json.encode([self.request.url.path, self.fleet.id, said]).decode()
+
+    async def agent_names(self, agent_ids: Iterable[str | None]) -> Mapping[str, str]:
+        """Of those that have a name."""
+        return await self.administration.agent_names(self.tenant_id, {each for each in agent_ids if each})
 
     async def form(self, kind: type[Form]) -> Form:
         """The form's fields; what it leaves out is empty. Raises `InvalidPayload`."""
@@ -88,27 +105,36 @@ class Desk:
         return await self.administration.position(self.tenant_id, self.fleet.id)
 
     def page(
-        self, template: str, *, title: str, package: str = PACKAGE, live: Live | None = None, error: Refused | None = None,
-        status: int = 200, **data: Any,
+        self, template: str, *, title: str, package: str = PACKAGE, live: Live | None = None,
+        error: RingforgeError | None = None, status: int | None = None, section: str | None = None,
+        here: str | None = None, csrf: str | None = None, **data: Any,
     ) -> Answer:  # fmt: skip
-        """A page in the shell; with `live` it goes on living."""
-        person, here = self.person, self.request.url.path
+        """A page in the shell; with `live` it goes on living. `here` is its address, if another was asked; `section` is
+        where another fleet is looked at from here, by default the page's place in the navigation."""
+        person, here = self.person, here or self.request.url.path
         theme = self.request.cookies.get(THEME_COOKIE)
+        links = navigation(self.dashboard.all_pages(), person, here=here, suffix=self.suffix)
         text = render(
-            template, package=package, title=title, desk=self, person=person, csrf=person.csrf_token, error=error,
-            links=navigation(self.dashboard.all_pages(), person, here=here, suffix=self.suffix), here=here,
+            template, package=package, title=title, desk=self, person=person, csrf=csrf or person.csrf_token,
+            error=error and for_people(error), links=links, here=here, section=section or section_of(links),
             people=people_of(self.dashboard.hub), theme=theme if theme in THEMES else None,
             done=DONE.get(self.query.get("done", "")), live_url=live_url(self, live) if live is not None else None,
             **data,
         )  # fmt: skip
+        if status is None:
+            status = 200 if error is None else status_of(error)
         return Response(text, status_code=status, media_type=MediaType.HTML)
 
-    def refused(self, template: str, error: Refused, **data: Any) -> Answer:
+    def refused(self, template: str, error: Refusal, **data: Any) -> Answer:
         """The page again, with what was wrong."""
-        return self.page(template, error=error, status=400, **data)
+        return self.page(template, error=error, **data)
 
     def go(self, path: str, **query: str) -> Answer:
         return Redirect(self.path(path, **query), status_code=303)
+
+    def go_to(self, path: str, **query: str) -> Answer:
+        """As `go`, in the fleet that the query names, or the first one."""
+        return Redirect(f"{path}?{urlencode(query)}" if query else path, status_code=303)
 
     def go_to_fleet(self, fleet_id: str) -> Answer:
         """The same page in the fleet that it belongs to."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ringforge_core.plugin.administration import DASHBOARD, Told
-from ringforge_core.plugin.records import PresentAgent
+from ringforge_core.plugin.records import Minute, PresentAgent
 from ringforge_core.ports.event_bus import Event
+from ringforge_dashboard.chart import draw
 from ringforge_dashboard.rendering import environment, payload_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Fragments:
             pieces += self._messages(happenings)
         pieces += self._presence(happenings)
         return as_html(pieces)
+
+    def pace(self, pace: Sequence[Minute]) -> str:
+        """The picture of the last hour."""
+        return as_html([self._macros.pace(draw(pace))])
 
     def connected(self, present: Iterable[PresentAgent]) -> list[Markup]:
         """Of those whom the page waits for, that they are there."""
@@ -73,6 +78,8 @@ class Fragments:
         for agent_id, payload in newest.items():
             if "roster" in self._shows:
                 pieces.append(self._macros.live_agent(agent_id, now.get(agent_id), desk))
+            elif "rows" in self._shows:
+                pieces.append(self._macros.live_row(agent_id, now.get(agent_id), desk))
             if agent_id in now:
                 pieces += self.connected([now[agent_id]])
             if f"agent:{agent_id}" in self._shows:

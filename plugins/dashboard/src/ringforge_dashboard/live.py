@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 BEAT_SECONDS = 10.0
 """How often a stream shows that it lives, and looks whether its person is still signed in."""
+PACE_SECONDS = 1.0
+"""How soon after something happened the picture of the last hour is drawn anew; when nothing does, every beat."""
 GATHER_SECONDS = 0.1
 """How long happenings are gathered: a busy fleet makes ten updates a second, not ten thousand."""
 
@@ -37,8 +40,8 @@ class Live(msgspec.Struct, frozen=True):
 
     after: Position
     shows: tuple[str, ...]
-    """`roster`: rows of agents · `agent:<id>`: what one does · `waits:<name>`: that it comes · `activity`: the feed ·
-    `chat`: conversations."""
+    """`roster`: rows of agents · `rows`: only of those that it has · `agent:<id>`: what one does · `waits:<name>`: that it
+    comes · `activity`: the feed · `chat`: conversations · `pace`: the picture of the last hour."""
     present: str = ""
 
 
@@ -57,7 +60,8 @@ async def stream(dashboard: Dashboard, request: Request[Any, Any, Any], desk: De
     """Server-sent events, until the browser or the hub ends it, or the person is signed out."""
     administration, query = dashboard.hub.administration, request.query_params
     after = Position.parse(request.headers.get("last-event-id", "")) or Position.parse(query.get("after", ""))
-    fragments = Fragments(query.getall("shows", []), desk)
+    shows = query.getall("shows", [])
+    fragments = Fragments(shows, desk)
     yield b"retry: 1000\n\n"
     async with administration.watch(desk.tenant_id, desk.fleet.id, after=after) as watch:
         present = administration.present(desk.tenant_id, desk.fleet.id)
@@ -66,19 +70,52 @@ async def stream(dashboard: Dashboard, request: Request[Any, Any, Any], desk: De
         else:
             yield message("ready", "", after)
         yield message("swap", as_html(fragments.connected(present)), None)
+        pace = Pace(desk, fragments) if "pace" in shows else None
+        looked = monotonic()
         while True:
-            happenings = await _gathered(watch)
+            if pace is not None and (html := await pace.news()):
+                yield message("swap", html, None)
+            happenings = await _gathered(watch, BEAT_SECONDS if pace is None else pace.patience())
             if happenings is None:
                 return
-            if not happenings:
+            if monotonic() - looked >= BEAT_SECONDS:
                 yield b": still here\n\n"
                 if not await _is_still_signed_in(dashboard, request, desk):
                     return
-                continue
+                looked = monotonic()
             last = next((each for each in reversed(happenings) if isinstance(each, Event)), None)
             html = fragments.of(happenings)
             if html or last is not None:
                 yield message("swap", html, Position(last.epoch, last.seq) if last is not None else None)
+            if happenings and pace is not None:
+                pace.is_old = True
+
+
+class Pace:
+    """The picture of the last hour in one stream. `is_old`: something has happened since it was drawn."""
+
+    def __init__(self, desk: Desk, fragments: Fragments) -> None:
+        self.is_old = True
+        self._desk = desk
+        self._fragments = fragments
+        self._drawn = -BEAT_SECONDS
+        self._shown = ""
+
+    def patience(self) -> float:
+        """How long to wait for something to happen before the picture is looked at again."""
+        return PACE_SECONDS if self.is_old else BEAT_SECONDS
+
+    async def news(self) -> str:
+        """The picture, when it is time and it is another one by now; else nothing."""
+        if monotonic() - self._drawn < self.patience():
+            return ""
+        self._drawn, self.is_old = monotonic(), False
+        desk = self._desk
+        shown, self._shown = (
+            self._shown,
+            self._fragments.pace(await desk.administration.pace(desk.tenant_id, desk.fleet.id)),
+        )
+        return "" if self._shown == shown else self._shown
 
 
 def message(event: str, data: str, at: Position | None) -> bytes:
@@ -89,10 +126,10 @@ def message(event: str, data: str, at: Position | None) -> bytes:
     return ("\n".join(lines) + "\n\n").encode()
 
 
-async def _gathered(watch: Watch) -> Sequence[Event | Told] | None:
-    """What happened, with what follows within a moment; empty when nothing did, None when the watch is over."""
+async def _gathered(watch: Watch, seconds: float) -> Sequence[Event | Told] | None:
+    """What happened, with what follows within a moment; empty when nothing did in time, None when the watch is over."""
     try:
-        async with asyncio.timeout(BEAT_SECONDS):
+        async with asyncio.timeout(seconds):
             first = await watch.next()
     except TimeoutError:
         return ()

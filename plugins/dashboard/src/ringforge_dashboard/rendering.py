@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -46,11 +47,17 @@ def environment(package: str = PACKAGE) -> Environment:
     made.filters["amount"] = amount
     made.filters["pretty_json"] = pretty_json
     made.globals["static_url"] = static_url
+    made.globals["form_key"] = form_key
     return made
 
 
 def render(template: str, *, package: str = PACKAGE, **data: Any) -> str:
     return environment(package).get_template(template).render(**data)
+
+
+def form_key() -> str:
+    """Drawn for each form that is shown: the copies of what it sends are told by it."""
+    return secrets.token_urlsafe(24)
 
 
 def moment(at: datetime | str | None) -> Markup:

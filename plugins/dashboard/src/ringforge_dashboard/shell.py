@@ -16,7 +16,10 @@ DONE = {
     "kicked": "The agent was disconnected.",
     "blocked": "The agent was disconnected and cannot come back until you let it in.",
     "unblocked": "The agent may connect again.",
-    "renamed": "The agent has its new name.",
+    "renamed": "The new name holds.",
+    "moved": "The agent was moved. It finds its new fleet when it connects again.",
+    "fleet-made": "The fleet is there.",
+    "fleet-deleted": "The fleet was deleted.",
     "deleted": "The agent was deleted.",
     "revoked": "The key was revoked. What it opened is closed within seconds.",
     "saved": "The entry was saved.",
@@ -33,6 +36,8 @@ class Link(msgspec.Struct, frozen=True):
 
 
 def path_of(page: Page) -> str:
+    if page.path.startswith("/"):
+        return page.path
     return f"{HOME}/{page.path}" if page.path else HOME
 
 
@@ -40,6 +45,11 @@ def navigation(pages: Iterable[Page], person: SignedIn, *, here: str, suffix: st
     """The pages that the person may see, in their order; `suffix` keeps the fleet."""
     shown = sorted((page for page in pages if person.may(page.role)), key=lambda page: (page.order, page.title))
     return [Link(page.title, path_of(page) + suffix, page.icon, current=_covers(path_of(page), here)) for page in shown]
+
+
+def section_of(links: Iterable[Link]) -> str:
+    """The address of the page in the navigation that this one belongs to: it is there in every fleet."""
+    return next((link.href.partition("?")[0] for link in links if link.current), HOME)
 
 
 def _covers(path: str, here: str) -> bool:

@@ -8,6 +8,7 @@ messages.py   conversations with agents
 keys.py       API keys
 memory.py     the shared memory
 groups.py     squads, pods and channels
+fleets.py     the tenant's fleets
 usage.py      what is used of the plan
 audit.py      who did what
 add_agent.py  the way to a new agent
@@ -24,6 +25,7 @@ from ringforge_dashboard.pages.activity import ActivityPages
 from ringforge_dashboard.pages.add_agent import AddAgentPages
 from ringforge_dashboard.pages.agents import AgentPages
 from ringforge_dashboard.pages.audit import AuditPages
+from ringforge_dashboard.pages.fleets import FleetPages
 from ringforge_dashboard.pages.groups import GroupPages
 from ringforge_dashboard.pages.keys import KeyPages
 from ringforge_dashboard.pages.memory import MemoryPages
@@ -39,6 +41,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     KeyPages,
     MemoryPages,
     GroupPages,
+    FleetPages,
     UsagePages,
     AuditPages,
     AddAgentPages,
@@ -66,6 +69,7 @@ def pages_of(capabilities: Collection[str]) -> list[Page]:
         ("direct", _place("Messages", "messages", "messages", 30)),
         ("memory", _place("Memory", "memory", "memory", 40)),
         ("groups", _place("Groups", "groups", "groups", 50)),
+        ("", _place("Fleets", "fleets", "fleets", 60, role="admin")),
         ("", _place("Usage", "usage", "usage", 70)),
         ("", _place("Audit", "audit", "audit", 90, role="admin")),
         ("", _place("Keys", "keys", "keys", 80, role="admin")),

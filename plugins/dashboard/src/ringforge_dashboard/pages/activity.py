@@ -16,13 +16,15 @@ from ringforge_dashboard.live import Live, digest
 from ringforge_dashboard.rendering import payload_of
 
 SHOWN = 100
+SUGGESTED = 200
+"""Names that the field for an agent offers; it takes any other, too."""
 KINDS = (
     "task_started", "task_progress", "task_completed", "task_failed", "discovery", "question", "alert", "custom",
 )  # fmt: skip
 
 
 class Wanted(msgspec.Struct):
-    """The filters of the page; instants are UTC, as a browser's date field writes them."""
+    """The filters of the page: `agent` is a name or an id; instants are UTC, as a browser's date field writes them."""
 
     kind: str = ""
     agent: str = ""
@@ -34,11 +36,11 @@ class Wanted(msgspec.Struct):
     def anything(self) -> bool:
         return any(msgspec.structs.astuple(self))
 
-    def filter(self) -> ReplayFilter:
+    def filter(self, agent_id: str) -> ReplayFilter:
         """Raises `InvalidPayload` for what is no date."""
         return ReplayFilter(
             since=_instant(self.since), until=_instant(self.until), kinds=_one(self.kind), tags=_one(self.tag),
-            agents=_one(self.agent), limit=SHOWN, newest=True,
+            agents=_one(agent_id), limit=SHOWN, newest=True,
         )  # fmt: skip
 
 
@@ -51,9 +53,10 @@ class ActivityPages(Controller):
         position = await desk.position()
         present = desk.administration.present(desk.tenant_id, desk.fleet.id)
         live = None if wanted.anything else Live(position, ("activity",), digest(present))
-        data: dict[str, Any] = {"wanted": wanted, "kinds": KINDS, "agents": await fleet_agents(desk)}
+        data: dict[str, Any] = {"wanted": wanted, "kinds": KINDS, "known": [each.name for each in present[:SUGGESTED]]}
         try:
-            events = await read_past(desk, wanted.filter())
+            agent_id = await find_agent(desk, wanted.agent) if wanted.agent else ""
+            events = await read_past(desk, wanted.filter(agent_id))
         except InvalidPayload as error:
             return desk.refused("activity.html", error, title="Activity", activities=[], older=None, **data)
         older = (events[0].at - timedelta(microseconds=1)).isoformat() if len(events) == SHOWN else None
@@ -75,10 +78,15 @@ async def recent_activities(desk: Desk, *, limit: int) -> list[Mapping[str, Any]
     return [payload_of(event) for event in reversed(events)]
 
 
-async def fleet_agents(desk: Desk) -> list[tuple[str, str]]:
-    """The id and name of each agent of the fleet, by name; the newest 200 when there are more."""
-    page = await desk.administration.agents(desk.tenant_id, fleet_id=desk.fleet.id)
-    return sorted(((each.agent_id, each.name or each.agent_id) for each in page.items), key=lambda each: each[1].casefold())
+async def find_agent(desk: Desk, text: str) -> str:
+    """The id of the agent of the fleet with this name or id. Raises `InvalidPayload` when there is none."""
+    found = await desk.administration.agents(desk.tenant_id, fleet_id=desk.fleet.id, search=text)
+    exact = [each for each in found.items if text in (each.agent_id, each.name)]
+    agent = next(iter(exact or found.items), None)
+    if agent is None or (not exact and len(found.items) > 1):
+        which = "There is no agent" if agent is None else "There are several agents"
+        raise InvalidPayload(f"{which} like {text[:40]}.", fix="Give its whole name or its id.", field="agent")
+    return agent.agent_id
 
 
 def _one(text: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from ringforge_dashboard.snippets import snippets
 
 ADMIN = {"role": "admin"}
 LONGEST_NAME = 100
+PATH = "/dashboard/add-agent"
 
 
 class AgentForm(msgspec.Struct):
@@ -28,7 +29,7 @@ class AddAgentPages(Controller):
     @get("/", opt=ADMIN)
     async def begin(self, desk: AtDesk) -> Answer:
         """Makes nothing."""
-        return desk.page("add_agent.html", title="Add an agent", given=AgentForm())
+        return desk.page("add_agent.html", title="Add an agent", section=PATH, given=AgentForm())
 
     @post("/make", opt=ADMIN)
     async def make(self, desk: AtDesk) -> Answer:
@@ -40,13 +41,14 @@ class AddAgentPages(Controller):
                 raise InvalidPayload("An agent's name has 1 to 100 printable characters.", fix="", field="name")
             position = await desk.position()
             made = await desk.administration.create_key(
-                desk.operator, kind="live", fleet_id=desk.fleet.id, name=f"agent {form.name}"[:LONGEST_NAME]
-            )
+                desk.operator, kind="live", fleet_id=desk.fleet.id, name=f"agent {form.name}"[:LONGEST_NAME],
+                once=await desk.once(),
+            )  # fmt: skip
         except Refused as error:
-            return desk.refused("add_agent.html", error, title="Add an agent", given=form)
+            return desk.refused("add_agent.html", error, title="Add an agent", section=PATH, given=form)
         return desk.page(
-            "connect_agent.html", title=f"Connect {form.name}", live=Live(position, (f"waits:{form.name}",)), made=made,
-            given=form, snippets=snippets(_http_url(desk), form.name, form.listed()),
+            "connect_agent.html", title=f"Connect {form.name}", section=PATH, made=made, given=form,
+            live=Live(position, (f"waits:{form.name}",)), snippets=snippets(_http_url(desk), form.name, form.listed()),
         )  # fmt: skip
 
 

@@ -10,20 +10,57 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.params import FromPath
 
-from ringforge_core.errors import Refused
+from ringforge_core.errors import Conflict, InvalidPayload, Refused
+from ringforge_core.plugin.records import AgentInfo, Page, PresentAgent
 from ringforge_dashboard.desk import Answer, AtDesk, Desk
 from ringforge_dashboard.live import Live, digest
 
+CONNECTED = 1000
+"""Agents that are connected, on one page: so many rows a browser still scrolls smoothly."""
 LISTED = 200
-"""Agents that are not connected, on one page."""
+"""The others on one page."""
+STATES = ("online", "busy", "away", "offline")
 
 
 class NameForm(msgspec.Struct):
     name: str = ""
 
 
+class MoveForm(msgspec.Struct):
+    fleet_id: str = ""
+
+
 class KickForm(msgspec.Struct):
     block: str = ""
+
+
+class Wanted(msgspec.Struct):
+    """What of the roster is shown. `search` is a part of a name, an id or a capability."""
+
+    search: str = ""
+    state: str = ""
+    offset: int = 0
+    cursor: str = ""
+
+    def __post_init__(self) -> None:
+        self.search = self.search.strip()[:100]
+        self.state = self.state if self.state in STATES else ""
+        self.offset = max(0, self.offset)
+
+    @property
+    def filters(self) -> bool:
+        return bool(self.search or self.state)
+
+    @property
+    def only_connected(self) -> bool:
+        return self.offset > 0 or self.state not in ("", "offline")
+
+    def shows(self, agent: PresentAgent) -> bool:
+        """Whether it is one of those that are connected and wanted."""
+        if self.cursor or (self.state and agent.state != self.state):
+            return False
+        searched = (agent.agent_id, agent.name or "", *agent.capabilities)
+        return any(self.search.casefold() in text.casefold() for text in searched)
 
 
 class AgentPages(Controller):
@@ -31,15 +68,21 @@ class AgentPages(Controller):
 
     @get("/")
     async def index(self, desk: AtDesk) -> Answer:
+        wanted = _wanted(desk)
         position = await desk.position()
         present = desk.administration.present(desk.tenant_id, desk.fleet.id)
-        known = await desk.administration.agents(
-            desk.tenant_id, fleet_id=desk.fleet.id, cursor=desk.query.get("cursor"), limit=LISTED
-        )
+        matching = [each for each in present if wanted.shows(each)]
+        shown = matching[wanted.offset : wanted.offset + CONNECTED]
+        known = Page[AgentInfo]([]) if wanted.only_connected else await desk.administration.agents(
+            desk.tenant_id, fleet_id=desk.fleet.id, search=wanted.search, cursor=wanted.cursor or None, limit=LISTED
+        )  # fmt: skip
         here = {each.agent_id for each in present}
+        everybody = not wanted.filters and not wanted.offset
         return desk.page(
-            "agents.html", title="Agents", live=Live(position, ("roster",), digest(present)), present=present,
+            "agents.html", title="Agents", live=Live(position, ("roster" if everybody else "rows",), digest(present)),
+            wanted=wanted, states=STATES, present=shown, matching=len(matching), online=len(present),
             away=[agent for agent in known.items if agent.agent_id not in here], cursor=known.cursor,
+            more=str(wanted.offset + CONNECTED) if len(matching) > wanted.offset + CONNECTED else "",
         )  # fmt: skip
 
     @get("/{agent_id:str}")
@@ -68,12 +111,30 @@ class AgentPages(Controller):
 
     @post("/{agent_id:str}/delete", opt={"role": "admin"})
     async def delete(self, desk: AtDesk, agent_id: FromPath[str]) -> Answer:
-        await desk.administration.delete_agent(desk.operator, agent_id)
+        await desk.administration.delete_agent(desk.operator, agent_id, once=await desk.once())
         return desk.go("/dashboard/agents", done="deleted")
 
+    @post("/{agent_id:str}/move", opt={"role": "admin"})
+    async def move(self, desk: AtDesk, agent_id: FromPath[str]) -> Answer:
+        form = await desk.form(MoveForm)
+        try:
+            moved = await desk.administration.move_agent(desk.operator, agent_id, form.fleet_id, once=await desk.once())
+        except Conflict as error:
+            return await _agent_page(desk, agent_id, error)
+        return _back(desk, agent_id, "moved", fleet=moved.fleet_id)
 
-def _back(desk: Desk, agent_id: str, done: str) -> Answer:
-    return desk.go(f"/dashboard/agents/{quote(agent_id, safe='')}", done=done)
+
+def _wanted(desk: Desk) -> Wanted:
+    """Raises `InvalidPayload` for what no link of the page says."""
+    given = {name: text for name in Wanted.__struct_fields__ if (text := desk.query.get(name))}
+    try:
+        return msgspec.convert(given, Wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidPayload("There is no such page of agents.", fix="Begin with the first one.") from error
+
+
+def _back(desk: Desk, agent_id: str, done: str, **query: str) -> Answer:
+    return desk.go(f"/dashboard/agents/{quote(agent_id, safe='')}", done=done, **query)
 
 
 async def _agent_page(desk: Desk, agent_id: str, error: Refused | None = None) -> Answer:
@@ -86,8 +147,8 @@ async def _agent_page(desk: Desk, agent_id: str, error: Refused | None = None) -
     now = next((each for each in present if each.agent_id == detail.agent.agent_id), None)
     key = detail.public_key
     return desk.page(
-        "agent.html", title=detail.agent.name or detail.agent.agent_id, live=live, error=error,
-        status=200 if error is None else 400, detail=detail, agent=detail.agent, now=now,
+        "agent.html", title=detail.agent.name or detail.agent.agent_id, live=live, error=error, detail=detail,
+        agent=detail.agent, now=now,
         public_key=key and base64.b64encode(key).decode(), fingerprint=key and fingerprint(key),
     )  # fmt: skip
 

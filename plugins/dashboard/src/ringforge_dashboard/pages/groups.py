@@ -7,7 +7,6 @@ from litestar.params import FromPath
 
 from ringforge_core.errors import NotFound
 from ringforge_dashboard.desk import Answer, AtDesk
-from ringforge_dashboard.pages.activity import fleet_agents
 
 SHOWN = 100
 
@@ -34,5 +33,6 @@ class GroupPages(Controller):
         if group is None:
             raise NotFound("There is no such group among the newest of this fleet.")
         return desk.page(
-            "group.html", title=group["name"], group=group, members=members, names=dict(await fleet_agents(desk))
-        )
+            "group.html", title=group["name"], group=group, members=members,
+            names=await desk.agent_names([group["created_by"], *(each["agent_id"] for each in members)]),
+        )  # fmt: skip

@@ -45,7 +45,7 @@ class KeyPages(Controller):
         try:
             made = await desk.administration.create_key(
                 desk.operator, kind=form.kind, name=form.name.strip() or None, fleet_id=form.fleet_id or None,
-                expires_at=now() + timedelta(days=form.days) if form.days > 0 else None,
+                expires_at=now() + timedelta(days=form.days) if form.days > 0 else None, once=await desk.once(),
             )  # fmt: skip
         except Refused as error:
             return await _key_page(desk, error=error)
@@ -55,7 +55,7 @@ class KeyPages(Controller):
     async def rotate(self, desk: AtDesk, key_id: FromPath[str]) -> Answer:
         form = await desk.form(RotateForm)
         grace = timedelta(hours=max(0, min(form.grace_hours, 720)))
-        rotated = await desk.administration.rotate_key(desk.operator, key_id, grace=grace)
+        rotated = await desk.administration.rotate_key(desk.operator, key_id, grace=grace, once=await desk.once())
         return await _key_page(desk, made=rotated.key)
 
     @post("/{key_id:str}/revoke", opt=ADMIN)
@@ -67,7 +67,7 @@ class KeyPages(Controller):
 async def _key_page(desk: Desk, *, made: CreatedKey | None = None, error: Refused | None = None) -> Answer:
     page = await desk.administration.keys(desk.tenant_id, cursor=desk.query.get("cursor"))
     return desk.page(
-        "keys.html", title="Keys", error=error, status=200 if error is None else 400, keys=page.items, cursor=page.cursor,
+        "keys.html", title="Keys", error=error, keys=page.items, cursor=page.cursor,
         made=made, kinds=KINDS, expiries=EXPIRIES, graces=GRACES, now=now(),
         fleet_names={fleet.id: fleet.name for fleet in desk.fleets},
     )  # fmt: skip

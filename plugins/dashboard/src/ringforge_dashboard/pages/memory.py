@@ -9,8 +9,8 @@ from litestar import Controller, get, post
 
 from ringforge_core.errors import InvalidPayload, NotFound, Refused
 from ringforge_dashboard.desk import Answer, AtDesk, Desk
-from ringforge_dashboard.pages.activity import fleet_agents
 from ringforge_dashboard.rendering import pretty_json
+from ringforge_dashboard.wording import REFUSALS, Refusal
 
 SHOWN = 50
 PREVIEW = 160
@@ -45,6 +45,7 @@ class MemoryPages(Controller):
             )
         seen = offset + found["count"]
         older = str(seen) if not words and found["count"] and seen < found["total"] else None
+        names = await desk.agent_names(entry["author"] for entry in found["entries"])
         entries = [{**entry, "preview": _preview(entry["value"])} for entry in found["entries"]]
         return desk.page(
             "memory.html",
@@ -54,7 +55,7 @@ class MemoryPages(Controller):
             words=words,
             tag=tag,
             older=older,
-            names=dict(await fleet_agents(desk)),
+            names=names,
         )
 
     @get("/entry")
@@ -69,7 +70,7 @@ class MemoryPages(Controller):
             value = _value(form)
             tags = [tag for text in form.tags.split(",") if (tag := text.strip())]
             await desk.say("memory:set", key=form.key, value=value, tags=tags, if_version=form.version)
-        except Refused as error:
+        except REFUSALS as error:
             return await _entry_page(desk, form.key, error, form)
         return desk.go("/dashboard/memory/entry", key=form.key, done="saved")
 
@@ -80,12 +81,12 @@ class MemoryPages(Controller):
             await desk.say("memory:delete", key=form.key, if_version=form.version)
         except NotFound:
             raise
-        except Refused as error:
+        except REFUSALS as error:
             return await _entry_page(desk, form.key, error)
         return desk.go("/dashboard/memory", done="forgotten")
 
 
-async def _entry_page(desk: Desk, key: str, error: Refused | None = None, given: EntryForm | None = None) -> Answer:
+async def _entry_page(desk: Desk, key: str, error: Refusal | None = None, given: EntryForm | None = None) -> Answer:
     """The entry as it is now, or as it was given when that was refused."""
     entry: dict[str, Any] | None = None
     versions: list[dict[str, Any]] = []
@@ -101,8 +102,8 @@ async def _entry_page(desk: Desk, key: str, error: Refused | None = None, given:
                 raise
     shown = given or _form_of(entry, key, versions)
     return desk.page(
-        "memory_entry.html", title=key or "New entry", error=error, status=200 if error is None else 400, entry=entry,
-        versions=versions, given=shown, names=dict(await fleet_agents(desk)),
+        "memory_entry.html", title=key or "New entry", error=error, entry=entry,
+        versions=versions, given=shown, names=await desk.agent_names(each["author"] for each in versions),
     )  # fmt: skip
 
 

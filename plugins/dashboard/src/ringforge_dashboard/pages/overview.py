@@ -5,17 +5,15 @@ from __future__ import annotations
 from litestar import Controller, get
 
 from ringforge_core.plugin.records import Usage, Used
+from ringforge_dashboard.chart import draw
 from ringforge_dashboard.desk import Answer, AtDesk
 from ringforge_dashboard.live import Live, digest
 from ringforge_dashboard.pages.activity import recent_activities
+from ringforge_dashboard.wording import RESOURCES
 
 RECENT = 20
 NEARLY = 0.8
 """The part of a quota from which on it needs attention."""
-RESOURCES = {
-    "connected_agents": "Connected agents", "messages_today": "Messages today", "memory_entries": "Memory entries",
-    "fleets": "Fleets", "storage_bytes": "Storage",
-}  # fmt: skip
 
 
 class OverviewPages(Controller):
@@ -26,9 +24,11 @@ class OverviewPages(Controller):
         position = await desk.position()
         present = desk.administration.present(desk.tenant_id, desk.fleet.id)
         usage = await desk.administration.usage(desk.tenant_id)
+        pace = await desk.administration.pace(desk.tenant_id, desk.fleet.id)
         return desk.page(
-            "overview.html", title="Overview", live=Live(position, ("activity",), digest(present)), present=present,
+            "overview.html", title="Overview", live=Live(position, ("activity", "pace"), digest(present)), present=present,
             usage=usage, activities=await recent_activities(desk, limit=RECENT), nearly_used=nearly_used(usage),
+            attention=await desk.administration.attention(desk.tenant_id, desk.fleet.id), chart=draw(pace),
             resources=RESOURCES,
         )  # fmt: skip
 

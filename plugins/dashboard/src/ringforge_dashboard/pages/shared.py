@@ -58,7 +58,7 @@ class SharedPages(Controller):
         known = form.theme in THEMES
         answer.set_cookie(
             Cookie(
-                key=THEME_COOKIE, value=form.theme if known else "", path="/dashboard", httponly=True, samesite="lax",
+                key=THEME_COOKIE, value=form.theme if known else "", path="/", httponly=True, samesite="lax",
                 max_age=ONE_YEAR if known else 0,
             )
         )  # fmt: skip
@@ -68,7 +68,7 @@ class SharedPages(Controller):
     async def other(self, desk: AtDesk, path: FromPath[str]) -> Answer:
         """A page that another capability gives."""
         page = next((page for page in desk.dashboard.all_pages() if page.path == path), None)
-        if page is None or not desk.person.may(page.role):
+        if page is None or page.data is None or not desk.person.may(page.role):
             raise NotFoundException("There is no such page.")
         data = await page.data(Visit(person=desk.person, query=desk.query, fleet_id=desk.fleet.id))
         return desk.page(page.template, title=page.title, package=page.package, **data)

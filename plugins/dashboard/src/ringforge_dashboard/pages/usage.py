@@ -5,7 +5,8 @@ from __future__ import annotations
 from litestar import Controller, get
 
 from ringforge_dashboard.desk import Answer, AtDesk
-from ringforge_dashboard.pages.overview import RESOURCES, nearly_used
+from ringforge_dashboard.pages.overview import nearly_used
+from ringforge_dashboard.wording import RESOURCES
 
 
 class UsagePages(Controller):

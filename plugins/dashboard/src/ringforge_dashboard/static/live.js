@@ -103,12 +103,20 @@ function copyButtons() {
 for (const form of document.querySelectorAll("form[data-send]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (form.ariaBusy) return;
+    form.ariaBusy = "true";
     const sent = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual" })
       .catch(() => null);
     if (sent?.type !== "opaqueredirect") return form.submit();
     form.reset();
     form.querySelector("textarea").value = "";
+    form.elements["_once"].value = newKey();
+    form.ariaBusy = null;
   });
+}
+
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(18)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 localTimes(document);
