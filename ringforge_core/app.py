@@ -85,16 +85,13 @@ class Hub:
         self.public_url = config.hub.public_url.rstrip("/") if config.hub.public_url else None
         self.client_address = client_address(config.hub.trusted_proxies)
         self.found_tenant: FoundTenant = found_tenant
-        migrations = [
-            loaded.capability.migrations for loaded in plugins.capabilities if loaded.capability.migrations is not None
-        ]
         self.quotas = Quotas(config.limits)
         departures = [loaded.capability.see_off for loaded in plugins.capabilities]
         bookkeeping = Bookkeeping(self.quotas, AuditTrail(), departures)
         self.store = SqlStore(
             config.store.url,
             settings=config.store,
-            migrations=migrations,
+            migrations=plugins.migrations,
             bookkeeping=bookkeeping,
             node=self.node,
         )
@@ -181,6 +178,9 @@ class Hub:
         registry = CollectorRegistry()
         registry.register(self.gateway.measures)
         registry.register(BusMeasures(self.bus, self.relay))
+        for part in self.capabilities:
+            for collector in part.measures():
+                registry.register(collector)
         application = Litestar(
             route_handlers=[
                 *handshake_handlers(self.gateway, self.client_address, Bounds(max_message=hub.max_message_bytes)),

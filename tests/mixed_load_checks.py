@@ -11,7 +11,7 @@ from typing import Any
 from mixed_load import Worker
 from ringforge import Agent, Gap, Position
 
-SETTLE_SECONDS = 60
+SETTLE_SECONDS = 120
 
 
 class Witness:
@@ -69,8 +69,10 @@ async def settled(workers: list[Worker], witness: Witness, tasks: list[asyncio.T
 async def memory_is_as_acknowledged(witness: Witness, workers: list[Worker]) -> None:
     agent = witness.agent
     assert (await agent.memory.get("counter")).value == sum(worker.increments for worker in workers) > 0
-    page = await agent.memory.list(tags=["own"], limit=500)
-    found = {entry.key: entry.value for entry in page.entries}
+    found: dict[str, Any] = {}
+    for worker in workers:
+        own = await agent.memory.list(author=worker.agent.id, tags=["own"], limit=500)
+        found |= {entry.key: entry.value for entry in own.entries}
     assert found == {key: value for worker in workers for key, value in worker.memory.items()}
     assert witness.gaps == []
     assert len({position.epoch for position in witness.positions}) == 1

@@ -41,6 +41,12 @@ class Plugins(msgspec.Struct, frozen=True):
         (adapter,) = self.adapters[port]
         return adapter
 
+    @property
+    def migrations(self) -> tuple[str, ...]:
+        """The packages of migrations of the capabilities."""
+        packages = (loaded.capability.migrations for loaded in self.capabilities)
+        return tuple(package for package in packages if package is not None)
+
 
 def load_plugins(
     config: Config, manager: PluginManager, environ: Mapping[str, str], *, check_unused: bool = False

@@ -50,14 +50,15 @@ class PluginManager:
     """Hands over adapters and capabilities by name; makes none of them."""
 
     def __init__(self) -> None:
-        self._installed: list[InstalledPlugin] | None = None
+        self._entries: dict[InstalledPlugin, EntryPoint] | None = None
 
     def installed(self) -> list[InstalledPlugin]:
         """Every plugin of this Python environment, sorted by port and name; imports none."""
-        if self._installed is None:
-            found = {_describe(entry) for entry in entry_points(group=GROUP)}
-            self._installed = sorted(found, key=lambda plugin: (plugin.port, plugin.name, plugin.distribution))
-        return self._installed
+        if self._entries is None:
+            found = {_describe(entry): entry for entry in entry_points(group=GROUP)}
+            order = sorted(found, key=lambda plugin: (plugin.port, plugin.name, plugin.distribution))
+            self._entries = {plugin: found[plugin] for plugin in order}
+        return list(self._entries)
 
     def is_installed(self, port: str, name: str) -> bool:
         return any(plugin.port == port and plugin.name == name for plugin in self.installed())
@@ -65,7 +66,7 @@ class PluginManager:
     def adapter(self, port: str, name: str) -> Adapter:
         """Import the adapter `name` of `port`."""
         plugin = self._find(port, name)
-        adapter = _call_hook(plugin, "ringforge_adapter")
+        adapter = self._call_hook(plugin, "ringforge_adapter")
         if not isinstance(adapter, Adapter):
             raise _broken(plugin, f"its hook ringforge_adapter returned {_kind(adapter)}, not an Adapter")
         if adapter.port is not PORTS[port]:
@@ -75,7 +76,7 @@ class PluginManager:
     def capability(self, name: str) -> type[Capability[Any]]:
         """Import the class of the capability `name`; its events are declared soundly."""
         plugin = self._find(CAPABILITY, name)
-        capability = _call_hook(plugin, "ringforge_capability")
+        capability = self._call_hook(plugin, "ringforge_capability")
         if not (isinstance(capability, type) and issubclass(capability, Capability)):
             raise _broken(plugin, f"its hook ringforge_capability returned {_kind(capability)}, not a Capability class")
         if getattr(capability, "name", None) != name:
@@ -97,6 +98,21 @@ class PluginManager:
                 fix=f"Keep one: pip uninstall {found[-1].distribution}",
             )
         return found[0]
+
+    def _call_hook(self, plugin: InstalledPlugin, hook: str) -> Any:
+        """Import the plugin and call its hook; a registry of its own keeps other plugins from answering."""
+        registry = pluggy.PluginManager("ringforge")
+        registry.add_hookspecs(hookspecs)
+        try:
+            # Not pluggy's `load_setuptools_entrypoints`: it reads every distribution again for each plugin.
+            registry.register((self._entries or {})[plugin].load(), name=plugin.entry_point)
+            registry.check_pending()
+            answer = getattr(registry.hook, hook)()
+        except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+            raise _broken(plugin, _cause(error)) from error
+        if answer is None:
+            raise _broken(plugin, f"{plugin.module} has no hook {hook}")
+        return answer
 
     def _missing(self, port: str, name: str) -> PluginError:
         known = sorted({plugin.name for plugin in self.installed() if plugin.port == port})
@@ -127,21 +143,6 @@ def _source(distribution: Distribution) -> str:
         return "core"
     direct = distribution.read_text("direct_url.json")
     return str(json.loads(direct)["url"]) if direct else str(distribution.locate_file(""))
-
-
-def _call_hook(plugin: InstalledPlugin, hook: str) -> Any:
-    """Import the plugin and call its hook; a registry of its own keeps other plugins from answering."""
-    registry = pluggy.PluginManager("ringforge")
-    registry.add_hookspecs(hookspecs)
-    try:
-        registry.load_setuptools_entrypoints(GROUP, plugin.entry_point)
-        registry.check_pending()
-        answer = getattr(registry.hook, hook)()
-    except (Exception, SystemExit) as error:  # a stranger's code may raise anything
-        raise _broken(plugin, _cause(error)) from error
-    if answer is None:
-        raise _broken(plugin, f"{plugin.module} has no hook {hook}")
-    return answer
 
 
 def _broken(plugin: InstalledPlugin, cause: str) -> PluginError:

@@ -16,6 +16,7 @@ from ringforge_core.identity import Bootstrap, bootstrap
 from ringforge_core.plugin.manager import PluginManager
 from ringforge_core.socket.server import serve
 from ringforge_core.testkit.hub_process import free_port
+from ringforge_core.testkit.migrated import migrated_sqlite
 
 Server = Literal["raw", "asgi"]
 
@@ -41,14 +42,18 @@ async def running_hub(
     directory: Path, *, server: Server = "raw", settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[TestHub]:
     """Run a hub with `RINGFORGE__…` settings: under our own server, or under uvicorn as any ASGI application."""
+    file = directory / "hub.db"
     environment = {
         "RINGFORGE__HUB__DATA_DIRECTORY": str(directory),
         "RINGFORGE__HUB__NODE": "node-1",
-        "RINGFORGE__STORE__URL": f"sqlite:///{directory / 'hub.db'}",
+        "RINGFORGE__STORE__URL": f"sqlite:///{file}",
         **(settings or {}),
     }
     config = load_config(None, environment)
-    hub = Hub(config, load_plugins(config, PluginManager(), environment))
+    plugins = load_plugins(config, PluginManager(), environment)
+    if config.store.url == f"sqlite:///{file}":
+        migrated_sqlite(plugins.migrations, file)
+    hub = Hub(config, plugins)
     async with hub.running():
         keys = hub.first_start or await bootstrap(hub.store)
         port = free_port()

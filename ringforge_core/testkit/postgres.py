@@ -13,13 +13,16 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from ringforge_core.store.migrate import migrate
+from ringforge_core.testkit.migrated import default_migrations
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _MISSING = "no PostgreSQL: `apt-get install postgresql`, or name a server in RINGFORGE_TEST_POSTGRES"
@@ -30,16 +33,37 @@ class PostgresServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._migrated: str | None = None
 
-    async def new_database(self) -> str:
-        """The URL of a fresh, empty database."""
+    async def new_database(self, *, migrated: bool = True) -> str:
+        """The URL of a fresh database; it has the tables of a hub whose TOML names no capabilities, or else none."""
+        return sa.make_url(self.url).set(database=await self._create(migrated)).render_as_string(hide_password=False)
+
+    async def _create(self, migrated: bool) -> str:
         name = f"ringforge_test_{secrets.token_hex(8)}"
-        url = sa.make_url(self.url)
-        engine = create_async_engine(url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
-        async with engine.connect() as connection:
-            await connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        await engine.dispose()
-        return url.set(database=name).render_as_string(hide_password=False)
+        model = f" TEMPLATE {await self._model()}" if migrated else ""
+        async with self._connected(sa.make_url(self.url).database) as connection:
+            await connection.execute(sa.text(f"CREATE DATABASE {name}{model}"))
+        return name
+
+    async def _model(self) -> str:
+        """The database with the tables that the others are copied from."""
+        if self._migrated is None:
+            name = await self._create(migrated=False)
+            async with self._connected(name) as connection:
+                await connection.run_sync(lambda connection: migrate(connection, default_migrations()))
+            self._migrated = name
+        return self._migrated
+
+    @asynccontextmanager
+    async def _connected(self, database: str | None) -> AsyncIterator[AsyncConnection]:
+        url = sa.make_url(self.url).set(drivername="postgresql+asyncpg", database=database)
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
 
 
 class OwnPostgresServer(PostgresServer):

@@ -69,7 +69,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[s
         yield f"sqlite:///{tmp_path}/hub.db"
     else:
         server: PostgresServer = request.getfixturevalue("postgres")
-        yield await server.new_database()
+        yield await server.new_database(migrated=False)
 
 
 @pytest.fixture
