@@ -66,6 +66,9 @@ class Passkeys(Capability[NoSettings]):
     def ways_in(self, tx: Transaction, user_id: str) -> int:
         return count_of(tx, user_id)
 
+    def forget_added(self, tx: Transaction, user_id: str, since: datetime) -> None:
+        forget_added(tx, user_id, since)
+
     def _unavailable(self, request: Request[Any, Any, Any]) -> Refused | None:
         """Why there are no passkeys at the address that was called."""
         try:

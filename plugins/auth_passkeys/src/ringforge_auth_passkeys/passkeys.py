@@ -138,6 +138,11 @@ def count_of(tx: Transaction, user_id: str) -> int:
     return counted
 
 
+def forget_added(tx: Transaction, user_id: str, since: datetime) -> None:
+    """Part of a change by which somebody takes their account back."""
+    tx.execute(passkeys.delete().where(passkeys.c.user_id == user_id, passkeys.c.inserted_at >= since))
+
+
 def _add_all(tx: Transaction, commands: Sequence[Add]) -> list[RingforgeError | None]:
     return [_add(tx, command) for command in commands]
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from ringforge_core.plugin.web import PagePart
 
@@ -32,7 +33,7 @@ def _environment() -> Environment:
         loader=PackageLoader("ringforge_auth_passkeys"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["day"] = _day
+    environment.filters["moment"] = _moment
     return environment
 
 
@@ -41,5 +42,8 @@ def part(template: str, *, scripted: bool = False, **data: Any) -> PagePart:
     return PagePart(html=html, script=script_url() if scripted else None)
 
 
-def _day(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _moment(at: datetime) -> Markup:
+    """An instant, in UTC until a script of the page knows better."""
+    utc = at.astimezone(UTC)
+    machine, shown = utc.strftime("%Y-%m-%dT%H:%M:%SZ"), utc.strftime("%Y-%m-%d %H:%M UTC")
+    return Markup('<time datetime="{}">{}</time>').format(machine, shown)
