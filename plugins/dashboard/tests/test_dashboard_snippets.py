@@ -15,7 +15,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -134,6 +134,21 @@ async def test_a_copied_program_is_an_agent(office: Office, window: BrowserConte
     await page.close()
 
 
+async def test_a_program_with_a_wrong_key_says_so(office: Office, tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        shells = []
+        for each in snippets(office.hub.http_url, "stranger", []):
+            if each.language not in PREPARE:
+                continue
+            directory = tmp_path / each.language
+            directory.mkdir()
+            (directory / each.file).write_text(each.code)
+            typed = f"export RINGFORGE_API_KEY=rf_live_{'0' * 32}\n{PREPARE[each.language](directory, each.run)}"
+            shells.append(await stack.enter_async_context(running(typed, directory)))
+        for shell, words in zip(shells, ("AuthenticationError", "403", "not connected"), strict=True):
+            await shell.said(words)
+
+
 async def test_curl_says_that_the_key_works_on_a_page_for_everybody(window: BrowserContext, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is missing: apt-get install curl")
@@ -172,6 +187,11 @@ class Output:
 
     def text(self) -> str:
         return self._file.read_text()
+
+    async def said(self, words: str) -> None:
+        async with asyncio.timeout(PATIENCE / 1000):
+            while words not in self.text():  # noqa: ASYNC110 — a file tells nobody
+                await asyncio.sleep(0.05)
 
     async def ended(self) -> None:
         async with asyncio.timeout(PATIENCE / 1000):
