@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ringforge_core.testkit.kafka import KafkaBroker, kafka_broker
 from ringforge_core.testkit.postgres import PostgresServer, postgres_server
 from ringforge_core.testkit.pulsar import PulsarServer, pulsar_server
+
+USUAL_SECONDS = 1.0
+SHARE_OF_TIMEOUT = 0.2
+"""A test with a timeout of its own may take long, and usually takes this part of it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: one that comes last would be waited for by all processes but one."""
+    seconds: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        limit = item.get_closest_marker("timeout")
+        seconds[item.path] += limit.args[0] * SHARE_OF_TIMEOUT if limit else USUAL_SECONDS
+    items.sort(key=lambda item: -seconds[item.path])  # stable: a file's tests stay together, in their order
 
 
 @pytest.fixture(scope="session")

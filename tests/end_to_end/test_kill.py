@@ -18,7 +18,7 @@ from ringforge_core.testkit.hub_process import HubProcess, Keys
 KILLS = 5
 PROCESSES = 2
 AGENTS_EACH = 25
-PROGRESS_BETWEEN_KILLS = 200
+PROGRESS_BETWEEN_KILLS = 120
 """Acknowledged events that each process must get between two kills, so that every kill hits a hub under load."""
 
 

@@ -114,7 +114,7 @@ async def test_a_foreign_tester_finds_no_answer_that_the_document_does_not_name(
     arguments = [
         "run",
         f"{hub.http_url}/api/schema/openapi.json",
-        "--max-time=45",
+        "--max-time=30",
         "--continue-on-failure",
         "--no-color",
     ]
