@@ -32,9 +32,11 @@ TEMPLATE = """\
  Recipient="{recipient}" NotOnOrAfter="{until}"/></saml:SubjectConfirmation></saml:Subject
 ><saml:Conditions NotBefore="{begin}" NotOnOrAfter="{until}"><saml:AudienceRestriction
 ><saml:Audience>{audience}</saml:Audience></saml:AudienceRestriction>{condition}</saml:Conditions
-><saml:AuthnStatement AuthnInstant="{now}" SessionIndex="1"/><saml:AttributeStatement><saml:Attribute Name="mail"
-><saml:AttributeValue>{email}</saml:AttributeValue></saml:Attribute></saml:AttributeStatement
+><saml:AuthnStatement AuthnInstant="{now}" SessionIndex="1"/><saml:AttributeStatement>{attributes}</saml:AttributeStatement
 ></saml:Assertion></samlp:Response>"""
+
+
+MAIL = '<saml:Attribute Name="mail"><saml:AttributeValue>{}</saml:AttributeValue></saml:Attribute>'
 
 
 def stamp(at: datetime) -> str:
@@ -48,8 +50,8 @@ def response(request_id: str, **other: Any) -> etree._Element:
         "now": stamp(at), "begin": stamp(at - timedelta(seconds=5)), "until": stamp(at + timedelta(minutes=5)),
         "destination": CALLBACK, "recipient": CALLBACK, "response_to": request_id, "confirms": request_id,
         "issuer": ISSUER, "response_issuer": ISSUER, "status": SUCCESS, "audience": ENTITY_ID, "method": BEARER,
-        "name_format": PERSISTENT, "name_id": "ada", "email": "ada@example.org", "assertion_id": "_assertion",
-        "condition": "", **other,
+        "name_format": PERSISTENT, "name_id": "ada", "assertion_id": "_assertion", "condition": "",
+        "attributes": MAIL.format(other.get("email", "ada@example.org")), **other,
     }  # fmt: skip
     return etree.fromstring(TEMPLATE.format(**parts))
 

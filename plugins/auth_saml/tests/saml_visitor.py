@@ -89,22 +89,20 @@ class Visitor:
         self._hub = hub
         self.client = httpx.AsyncClient(base_url=hub.url, headers={"accept": "text/html"}, timeout=20)
 
-    async def ask(self, email: str) -> httpx.Response:
-        """Type the e-mail on the page of the sign-in."""
-        page = (await self.client.get("/auth/login")).text
-        token = re.search(r'name="_csrf" value="([^"]+)"', page)
+    async def submit(self, page: str, path: str, **fields: str) -> httpx.Response:
+        """Send a form of ours, with the token that the page shows."""
+        token = re.search(r'name="_csrf" value="([^"]+)"', (await self.client.get(page)).text)
         assert token is not None
         headers = {"origin": self._hub.url, "sec-fetch-site": "same-origin"}
-        return await self.client.post("/auth/saml", data={"_csrf": token[1], "email": email}, headers=headers)
+        return await self.client.post(path, data={"_csrf": token[1], **fields}, headers=headers)
+
+    async def ask(self, email: str) -> httpx.Response:
+        """Type the e-mail on the page of the sign-in."""
+        return await self.submit("/auth/login", "/auth/saml", email=email)
 
     async def begin(self, email: str = "ada@acme.example") -> tuple[str, str]:
         """On to the provider; returns the state and the ID of the request."""
-        answer = await self.ask(email)
-        target = re.search(r'content="0; url=([^"]+)"', answer.text)
-        assert target is not None, problem(answer)
-        query = dict(parse_qsl(urlsplit(unescape(target[1])).query))
-        request = etree.fromstring(zlib.decompress(base64.b64decode(query["SAMLRequest"]), -zlib.MAX_WBITS))
-        return query["RelayState"], str(request.get("ID"))
+        return asked(await self.ask(email))
 
     async def post(self, text: str, state: str) -> str:
         """The provider's page posts: without cookies, from another site. Returns where the browser is sent on to."""
@@ -122,6 +120,15 @@ class Visitor:
     @property
     async def is_signed_in(self) -> bool:
         return (await self.client.get("/auth/login")).status_code == 303
+
+
+def asked(page: httpx.Response) -> tuple[str, str]:
+    """The state and the ID of the request that the page leads to the provider with."""
+    target = re.search(r'content="0; url=([^"]+)"', page.text)
+    assert target is not None, problem(page)
+    query = dict(parse_qsl(urlsplit(unescape(target[1])).query))
+    request = etree.fromstring(zlib.decompress(base64.b64decode(query["SAMLRequest"]), -zlib.MAX_WBITS))
+    return query["RelayState"], str(request.get("ID"))
 
 
 def problem(answer: httpx.Response) -> str:

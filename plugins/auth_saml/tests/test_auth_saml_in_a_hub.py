@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from saml_visitor import ACME, CALLBACK, GLOBEX, KEYS, SMALL, SamlHub, Visitor, problem, running_saml_hub
+from saml_visitor import ACME, CALLBACK, GLOBEX, KEYS, SMALL, SamlHub, Visitor, asked, problem, running_saml_hub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DEADLINE = 20.0
@@ -65,6 +65,34 @@ async def test_the_session_is_in_the_tenant_of_the_provider(hub: SamlHub) -> Non
     )
     await signed_in(hub, "linus")
     assert await hub.last_session() == ("linus@acme.example", "acme", "saml")
+
+
+async def test_who_has_an_account_connects_it_and_is_let_in_where_they_are_invited(hub: SamlHub) -> None:
+    olga = hub.visitor()
+    greetings = [part.greeting("") for part in hub.hub.hub.capabilities if part.name == "accounts"]
+    page = str(greetings[0]).split()[-1]
+    account = {"name": "Olga", "email": "olga@acme.example", "password": "copper lantern under seven bridges"}
+    answer = await olga.submit(page, "/auth/owner", token=page.partition("token=")[2], **account)
+    assert answer.status_code == 303, problem(answer)
+
+    stranger = hub.visitor()
+    state, request_id = await stranger.begin("olga@acme.example")
+    parts = {"name_id": "olga", "email": "olga@acme.example"}
+    assert "is not linked" in problem(await stranger.come_back(hub.answer(request_id, **parts), state))
+
+    state, request_id = asked(await olga.submit("/account", "/account/connect/saml"))
+    assert (await olga.come_back(hub.answer(request_id, **parts), state)).headers["location"] == "/account"
+
+    later = hub.visitor()
+    state, request_id = await later.begin("olga@acme.example")
+    assert "You do not belong to this tenant" in problem(await later.come_back(hub.answer(request_id, **parts), state))
+    await hub.change(
+        "INSERT INTO memberships (tenant_id, user_id, role, inserted_at) SELECT t.id, u.id, 'admin', 1"
+        " FROM tenants t, users u WHERE t.handle = 'acme' AND u.email = 'olga@acme.example'"
+    )
+    state, request_id = await later.begin("olga@acme.example")
+    assert (await later.come_back(hub.answer(request_id, **parts), state)).status_code == 303
+    assert await hub.last_session() == ("olga@acme.example", "acme", "saml")
 
 
 async def test_an_email_that_no_provider_is_trusted_with_leads_nowhere(hub: SamlHub) -> None:

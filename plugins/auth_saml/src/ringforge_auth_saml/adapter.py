@@ -25,6 +25,8 @@ from ringforge_core.errors import ConfigError, Unauthenticated
 from ringforge_core.plugin import AdapterContext, now
 from ringforge_core.ports.auth import Answer, Attempt, Auth, Begun, Document, VerifiedIdentity
 
+LONGEST_CAUSE = 600
+"""Characters: it quotes what strangers wrote."""
 MEDIA_TYPE = "application/samlmetadata+xml"
 
 log = structlog.get_logger(__name__)
@@ -96,7 +98,7 @@ class Saml(Auth):
 
     def _refuse(self, provider: str, cause: str) -> NoReturn:
         """What is wrong is for the operator's log: it is set right at the provider, or it is an attack."""
-        log.warning("saml.refused", provider=provider, cause=cause)
+        log.warning("saml.refused", provider=provider, cause=cause[:LONGEST_CAUSE])
         raise Unauthenticated(
             "The identity provider did not confirm who you are.", reason="not_confirmed",
             fix="Begin again; if it stays so, the hub's log says why.",

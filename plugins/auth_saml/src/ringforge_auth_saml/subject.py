@@ -45,8 +45,8 @@ def _attribute(assertion: Element, names: Sequence[str]) -> str | None:
     """The first value of the first of these attributes that has one."""
     attributes = find_all(assertion, "./saml:AttributeStatement/saml:Attribute")
     for name in names:
-        for attribute in attributes:
+        for attribute in (one for one in attributes if one.get("Name") == name):
             values = [text_of(value) for value in find_all(attribute, "./saml:AttributeValue")]
-            if attribute.get("Name") == name and values and values[0]:
+            if values and values[0]:
                 return values[0][:LONGEST]
     return None
