@@ -28,6 +28,10 @@ survive a peer that vanishes before its own kernel has taken the bytes: no sende
 **Never twice at once, never lost.** A row is claimed in the database before it is pushed, so two nodes never push the
 same letter. The claim of a process that died lapses, or ends when its node starts again; the letter is then pushed a
 second time, with the same `message_id` and an `attempt` above 1: that is how a recipient tells a double.
+
+**In order, over the end of a hub.** For its first seconds here an agent gets nothing younger than what another claimer has
+in work for it: that may be a hub that died, whose letters come first as soon as the others know. And an agent that joins
+is let in when this hub has heard of all that any hub acknowledged, so what it wrote there comes before what it writes here.
 """
 
 from typing import Any
