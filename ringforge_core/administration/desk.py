@@ -15,15 +15,16 @@ from ringforge_core.administration.repeats import once_of
 from ringforge_core.audit import read_entries
 from ringforge_core.errors import InvalidPayload
 from ringforge_core.identity import Actor, Keys, agents, fleets
+from ringforge_core.identity.administrators import find_administrator
 from ringforge_core.identity.agent_detail import get_agent_detail
 from ringforge_core.identity.agents import AgentPatch
 from ringforge_core.identity.barring import kick_agent, unblock_agent
 from ringforge_core.identity.claim import TEXT
 from ringforge_core.identity.fleets import get_fleet, list_fleets
-from ringforge_core.identity.tenants import rename_tenant
 from ringforge_core.identity.ids import now
+from ringforge_core.identity.tenants import rename_tenant
 from ringforge_core.limits import Quotas, read_usage
-from ringforge_core.plugin.administration import DASHBOARD, Operator, Position, Watch
+from ringforge_core.plugin.administration import DASHBOARD, AdminKey, Operator, Position, Watch
 from ringforge_core.plugin.capability import AgentSession
 from ringforge_core.plugin.records import (
     AgentDetail,
@@ -149,6 +150,10 @@ class Desk:
     async def keys(self, tenant_id: str, *, cursor: str | None = None, limit: int = 200) -> Page[KeyInfo]:
         return await self._keys.page(tenant_id, cursor=cursor, limit=limit)
 
+    async def admin_key(self, api_key: str) -> AdminKey:
+        holder = await find_administrator(self._store, api_key, address=None)
+        return AdminKey(holder.key_id, holder.tenant_id)
+
     async def create_key(
         self, operator: Operator, *, kind: KeyKind, fleet_id: str | None = None, name: str | None = None,
         expires_at: datetime | None = None, once: str | None = None,
@@ -226,4 +231,4 @@ def _checked(name: str) -> str:
 
 
 def _actor(operator: Operator) -> Actor:
-    return Actor("user", operator.user_id, operator.address)
+    return Actor("user" if operator.key_id is None else "key", operator.user_id, operator.address)

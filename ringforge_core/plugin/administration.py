@@ -42,6 +42,13 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     name: str
     address: str | None = None
+    key_id: str | None = None
+    """The admin key that they signed in with, when no person is known; `user_id` is the same then."""
+
+
+class AdminKey(msgspec.Struct, frozen=True):
+    key_id: str
+    tenant_id: str
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -129,6 +136,9 @@ class Administration(Protocol):
 
     async def keys(self, tenant_id: str, *, cursor: str | None = None, limit: int = 200) -> Page[KeyInfo]:
         """Those that are not revoked, newest first."""
+
+    async def admin_key(self, api_key: str) -> AdminKey:
+        """Whose admin key it is. Raises `Unauthenticated`, and `Forbidden` for a good key of an agent."""
 
     async def create_key(
         self, operator: Operator, *, kind: KeyKind, fleet_id: str | None = None, name: str | None = None,

@@ -33,6 +33,7 @@ from ringforge_core.ports.store import Charge, Departure, Once, Store, Transacti
 
 if TYPE_CHECKING:  # Litestar takes a while to import, and who has no routes needs none of it
     from litestar.types import ControllerRouterHandler
+    from prometheus_client.registry import Collector
 
     from ringforge_core.plugin.web.page import Page
 
@@ -223,6 +224,10 @@ class Capability(Generic[Settings]):
 
     def pages(self) -> Sequence[Page]:
         """Pages of the dashboard."""
+        return ()
+
+    def measures(self) -> Sequence[Collector]:
+        """What `/metrics` tells of this capability, by names that begin with `ringforge_`."""
         return ()
 
     def greeting(self, url: str) -> str | None:

@@ -65,13 +65,14 @@ async def test_the_cookie_changes_with_the_rights(people: People) -> None:
 
 PUBLIC_FORMS = [
     "/auth/login", "/auth/second-factor", "/auth/forgot", "/auth/reset", "/auth/register", "/auth/waitlist", "/auth/verify",
-    "/auth/place", "/auth/owner", "/auth/somebody", "/auth/somebody/callback",
+    "/auth/place", "/auth/owner", "/auth/api-key", "/auth/email-undo", "/auth/somebody", "/auth/somebody/callback",
 ]  # fmt: skip
 OWN_FORMS = [
     "/auth/logout", "/account/password", "/account/second-factor/begin", "/account/second-factor", "/account/join",
     "/account/second-factor/off", "/account/sessions/end", "/account/sessions/end-all", "/account/switch",
     "/account/connect/somebody", "/account/disconnect", "/team/invites", "/team/invites/revoke", "/team/role",
     "/team/remove", "/team/waitlist/approve", "/settings/name", "/settings/tenant",
+    "/settings/email", "/settings/email/confirm", "/settings/delete",
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ navigation.py    a page or JSON
 
 from ringforge_core.plugin.web.csrf import check_csrf, csrf_token
 from ringforge_core.plugin.web.entrance import (
+    SIGN_IN_AGAIN,
     VISIT_COOKIE,
     Entrance,
     PagePart,
@@ -20,6 +21,7 @@ from ringforge_core.plugin.web.entrance import (
     check_fresh,
     count_ways_in,
     entrance_of,
+    forget_added,
     sign_in_methods,
 )
 from ringforge_core.plugin.web.guard import SESSION_COOKIE, Person, only_signed_in, person_of
@@ -33,6 +35,7 @@ from ringforge_core.plugin.web.shell import Shell, ShellPage, shell_of
 __all__ = [
     "ROLES",
     "SESSION_COOKIE",
+    "SIGN_IN_AGAIN",
     "VISIT_COOKIE",
     "Entrance",
     "Membership",
@@ -52,6 +55,7 @@ __all__ = [
     "count_ways_in",
     "csrf_token",
     "entrance_of",
+    "forget_added",
     "is_https_url",
     "only_signed_in",
     "people_of",

@@ -7,7 +7,7 @@ provider proves, or a mail, there is the port Auth.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
@@ -49,6 +49,9 @@ class SignInMethod(Protocol):
 
     def ways_in(self, tx: Transaction, user_id: str) -> int:
         """With how many things of this method the person can sign in; as part of a change."""
+
+    def forget_added(self, tx: Transaction, user_id: str, since: datetime) -> None:
+        """Take away what the person can sign in with since then: it may be somebody else's. As part of a change."""
 
 
 class Entrance(Protocol):
@@ -109,6 +112,12 @@ def count_ways_in(hub: Hub, tx: Transaction, user_id: str) -> int:
     """With how many things a person can sign in, of all methods. Who takes one away keeps another, in the same change."""
     own = entrance_of(hub).ways_in(tx, user_id)  # first: it locks
     return own + sum(method.ways_in(tx, user_id) for method in sign_in_methods(hub))
+
+
+def forget_added(hub: Hub, tx: Transaction, user_id: str, since: datetime) -> None:
+    """Of all methods, for who takes an account back."""
+    for method in sign_in_methods(hub):
+        method.forget_added(tx, user_id, since)
 
 
 def check_fresh(person: SignedIn) -> None:

@@ -31,6 +31,8 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
 
     `csrf_token` goes into each form as the field `_csrf`, or into the header `x-csrf-token` of a request by script.
     `signed_in_at` is when they last proved who they are.
+
+    Who signed in with an admin key is nobody in particular: `key_id` is set, and `user_id` is the same.
     """
 
     user_id: str
@@ -41,6 +43,7 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     csrf_token: str
     current: Membership
     memberships: tuple[Membership, ...]
+    key_id: str | None = None
 
     @property
     def tenant_id(self) -> str:

@@ -14,15 +14,19 @@ from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler, Guard
+from prometheus_client.registry import Collector
 
 from ringforge_accounts.cleaning import EVERY_SECONDS, clean
-from ringforge_accounts.mail import Mailer
+from ringforge_accounts.email_change import EmailChange
+from ringforge_accounts.key_sessions import KeySessions
+from ringforge_accounts.mail import MailServer
+from ringforge_accounts.mailer import Mailer
 from ringforge_accounts.newcomers import Arrivals
 from ringforge_accounts.pages.account import AccountPages, SignOutPages
 from ringforge_accounts.pages.arrival import ArrivalPages
 from ringforge_accounts.pages.desk import Desk
 from ringforge_accounts.pages.entrance import AccountsEntrance
-from ringforge_accounts.pages.places import PAGES
+from ringforge_accounts.pages.places import PAGES, SECURITY
 from ringforge_accounts.pages.providers import TAKES_ANSWERS, ProviderPages
 from ringforge_accounts.pages.rendering import STYLE, style
 from ringforge_accounts.pages.settings import SettingsPages
@@ -32,6 +36,7 @@ from ringforge_accounts.passwords import Passwords
 from ringforge_accounts.providers import Providers
 from ringforge_accounts.registration import Registration, link
 from ringforge_accounts.sealing import Sealer, key_of_this_node
+from ringforge_accounts.sealing_check import check_key
 from ringforge_accounts.second_factor import SecondFactor
 from ringforge_accounts.sessions import Sessions
 from ringforge_accounts.settings import AccountsSettings
@@ -48,6 +53,7 @@ from ringforge_core.plugin.web import (
     browser_routes,
     check_csrf,
     count_ways_in,
+    forget_added,
 )
 
 
@@ -59,19 +65,20 @@ class Accounts(Capability[AccountsSettings]):
     sign_in_path: ClassVar[str] = "/auth/login"
     sign_out_path: ClassVar[str] = "/auth/logout"
     switch_path: ClassVar[str] = "/account/switch"
-    links: ClassVar[Sequence[tuple[str, str]]] = ()
 
     def __init__(self, hub: Hub, settings: AccountsSettings) -> None:
         super().__init__(hub, settings)
         self.store = hub.store
         self.passwords = Passwords()
-        self.mailer = Mailer(settings.mail)
         self.sessions = Sessions(hub.store, settings.session_hours)
-        sealer = Sealer([_key(settings, hub.data_directory), *settings.old_encryption_keys])
+        self.key_sessions = KeySessions(hub.store, settings.session_hours)
+        self._sealer = sealer = Sealer([_key(settings, hub.data_directory), *settings.old_encryption_keys])
+        self.mailer = Mailer(hub.store, MailServer(settings.mail), sealer, node=hub.node, nodes=hub.nodes)
         self.second_factor = SecondFactor(hub.store, sealer)
         self.sign_in = SignIn(hub.store, settings, self.passwords, self.second_factor, self.sessions)
         arrivals = Arrivals(hub.store, hub.found_tenant)
         self.registration = Registration(hub.store, settings, self.passwords, arrivals, self.mailer)
+        self.email_change = EmailChange(hub.store, self.registration, self.mailer, lambda *added: forget_added(hub, *added))
         self.providers = Providers(
             hub.store,
             hub.auth,
@@ -80,6 +87,7 @@ class Accounts(Capability[AccountsSettings]):
             self.registration,
             lambda tx, user_id: count_ways_in(hub, tx, user_id),
             TenantProviders(hub.store, hub.includes),
+            self.mailer,
         )
         self.entrance: Entrance = AccountsEntrance(self)
         self._cleaning = Periodic("accounts-cleaning", lambda: clean(hub.store), EVERY_SECONDS)
@@ -89,9 +97,15 @@ class Accounts(Capability[AccountsSettings]):
     def landing(self) -> str:
         """Where people land: the dashboard, if there is one."""
         paths = (capability.home for capability in self.hub.capabilities)
-        return next((path for path in paths if path is not None), "/account")
+        return next((path for path in paths if path is not None), SECURITY.page.path)
+
+    @property
+    def key_landing(self) -> str:
+        """Where who signed in with a key lands: there is nothing for them in accounts."""
+        return self.landing if self.landing != SECURITY.page.path else "/api/docs"
 
     async def start(self) -> None:
+        await check_key(self.store, self._sealer)
         await self.mailer.start()
         await self._cleaning.start()
         self._owner_link = await self.registration.owner_link()
@@ -101,6 +115,9 @@ class Accounts(Capability[AccountsSettings]):
         await self.mailer.stop()
         self.passwords.stop()
 
+    def measures(self) -> Sequence[Collector]:
+        return [self.mailer.counter]
+
     def greeting(self, url: str) -> str | None:
         if self._owner_link is None:
             return f"Sign in: {url}{self.sign_in_path}"
@@ -109,7 +126,9 @@ class Accounts(Capability[AccountsSettings]):
 
     async def signed_in(self, connection: ASGIConnection[Any, Any, Any, Any]) -> SignedIn | None:
         cookie = connection.cookies.get(SESSION_COOKIE)
-        return await self.sessions.find(cookie) if cookie else None
+        if not cookie:
+            return None
+        return await self.sessions.find(cookie) or await self.key_sessions.find(cookie)
 
     def check_waitlist(self) -> None:
         """Raises `Forbidden` when nobody waits here."""
@@ -121,26 +140,33 @@ class Accounts(Capability[AccountsSettings]):
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
         open_to_all = browser_routes(self.hub, "/auth", [_styles, *self._with_desk(self._open())])
-        signed_in = [
-            ("/auth", SignOutPages),
-            ("/account", AccountPages),
-            ("/settings", SettingsPages),
-            ("/team", TeamPages),
-        ]
+        out = browser_routes(self.hub, "/auth", self._with_desk([SignOutPages]), role="viewer")
+        of_people = [("/account", AccountPages), ("/settings", SettingsPages), ("/team", TeamPages)]
         return [
             open_to_all,
-            *(browser_routes(self.hub, path, self._with_desk([pages]), role="viewer") for path, pages in signed_in),
+            out,
+            *(
+                browser_routes(self.hub, path, self._with_desk([pages], _guard_people), role="viewer")
+                for path, pages in of_people
+            ),
         ]
 
     def _open(self) -> list[ControllerRouterHandler]:
         return [Router("/", route_handlers=[SignInPages, ArrivalPages, ProviderPages], guards=[_guard_forms(self)])]
 
-    def _with_desk(self, handlers: Sequence[ControllerRouterHandler]) -> list[ControllerRouterHandler]:
+    def _with_desk(self, handlers: Sequence[ControllerRouterHandler], *guards: Guard) -> list[ControllerRouterHandler]:
         def desk(request: Request[Any, Any, Any]) -> Desk:
             return Desk(self, request)
 
         provide = {"desk": Provide(desk, sync_to_thread=False)}
-        return [Router("/", route_handlers=handlers, dependencies=provide)]
+        return [Router("/", route_handlers=handlers, dependencies=provide, guards=guards)]
+
+
+async def _guard_people(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """An admin key is nobody in particular: it has no account, and belongs to no team."""
+    person: SignedIn = connection.state.person
+    if person.key_id is not None:
+        raise Forbidden("You signed in with an admin key; this page is for people.", fix="Sign in with your own account.")
 
 
 def _guard_forms(accounts: Accounts) -> Guard:

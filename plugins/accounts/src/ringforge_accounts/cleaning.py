@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ringforge_accounts.tables import account_tries, invites, one_time_tokens, sign_in_attempts, user_sessions
+from ringforge_accounts.tables import account_tries, invites, key_sessions, one_time_tokens, sign_in_attempts, user_sessions
 from ringforge_core.plugin import now
 from ringforge_core.ports.store import Store, Transaction
 
@@ -18,6 +18,6 @@ async def clean(store: Store) -> None:
 
 def _clean_all(tx: Transaction, commands: Sequence[datetime]) -> list[None]:
     for at in commands:
-        for table in (user_sessions, one_time_tokens, sign_in_attempts, account_tries, invites):
+        for table in (user_sessions, key_sessions, one_time_tokens, sign_in_attempts, account_tries, invites):
             tx.execute(table.delete().where(table.c.expires_at <= at))
     return [None] * len(commands)

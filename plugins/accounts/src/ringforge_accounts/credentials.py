@@ -9,6 +9,7 @@ import msgspec
 
 from ringforge_accounts import one_time
 from ringforge_accounts.audit import deed
+from ringforge_accounts.letter_box import Letter, post
 from ringforge_accounts.sessions import end_sessions
 from ringforge_accounts.tables import users
 from ringforge_core.errors import RingforgeError
@@ -17,11 +18,12 @@ from ringforge_core.ports.store import Store, Transaction
 
 
 class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
-    """`link` is used up; without one, `spare` is the session of the person who is signed in."""
+    """`link` is used up; without one, `spare` is the session of the person who is signed in. `letter` tells them."""
 
     user_id: str
     password_hash: str
     tenant_id: str
+    letter: Letter
     link: bytes | None = None
     spare: str | None = None
     address: str | None
@@ -29,13 +31,14 @@ class SetPassword(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def set_password(
-    store: Store, user_id: str, password_hash: str, *, tenant_id: str, address: str | None, link: bytes | None = None,
-    spare: str | None = None,
+    store: Store, user_id: str, password_hash: str, *, tenant_id: str, address: str | None, letter: Letter,
+    link: bytes | None = None, spare: str | None = None,
 ) -> None:  # fmt: skip
     """Raises `Unauthenticated` for a link that is used up."""
     command = SetPassword(
-        user_id=user_id, password_hash=password_hash, tenant_id=tenant_id, link=link, spare=spare, address=address, at=now()
-    )
+        user_id=user_id, password_hash=password_hash, tenant_id=tenant_id, letter=letter, link=link, spare=spare,
+        address=address, at=now(),
+    )  # fmt: skip
     await store.apply(_set_all, command)
 
 
@@ -49,6 +52,7 @@ def _set(tx: Transaction, command: SetPassword) -> RingforgeError | None:
     changed = {"password_hash": command.password_hash, "updated_at": command.at}
     tx.execute(users.update().where(users.c.id == command.user_id).values(changed))
     end_sessions(tx, command.user_id, spare=command.spare)
+    post(tx, command.letter)
     how = "link" if command.link is not None else "password"
     tx.audit(deed(command.user_id, "user.password_changed", command.tenant_id, address=command.address, by=how))
     return None

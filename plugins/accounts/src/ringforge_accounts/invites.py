@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
 from ringforge_accounts.audit import deed
+from ringforge_accounts.letter_box import Letter, post
 from ringforge_accounts.tables import invites, tenants
 from ringforge_accounts.tokens import code_digest, email_key, new_code
 from ringforge_core.errors import Forbidden, InvalidPayload, NotFound, RingforgeError
@@ -37,6 +38,7 @@ class NewInvite(msgspec.Struct, frozen=True):
     invite: Invite
     digest: bytes
     created_by: str
+    letter: Letter | None
     address: str | None
 
 
@@ -49,9 +51,10 @@ class RevokeInvite(msgspec.Struct, frozen=True):
 
 async def create_invite(
     store: Store, person: SignedIn, *, role: Role | None, email: str | None, max_uses: int, valid_for: timedelta,
-    address: str | None,
+    address: str | None, letter: Callable[[str], Letter] | None = None,
 ) -> str:  # fmt: skip
     """The code, which is shown this once. `role` None: to a tenant of their own, for those who run the hub to offer.
+    `letter` makes the mail that it goes out with.
 
     Raises `Forbidden` for a role above the person's own, `InvalidPayload` for bounds.
     """
@@ -63,7 +66,9 @@ async def create_invite(
         new_uuid(), person.tenant_id, code[:HINT_LENGTH], role, email_key(email) if email else None, max_uses, 0, at,
         at + valid_for,
     )  # fmt: skip
-    await store.apply(_create_all, NewInvite(invite, code_digest(code), person.user_id, address))
+    await store.apply(
+        _create_all, NewInvite(invite, code_digest(code), person.user_id, letter(code) if letter else None, address)
+    )
     return code
 
 
@@ -148,6 +153,8 @@ def _create_all(tx: Transaction, commands: Sequence[NewInvite]) -> list[None]:
         invite = command.invite
         row = {**msgspec.structs.asdict(invite), "code_digest": command.digest, "created_by": command.created_by}
         tx.execute(invites.insert(), row)
+        if command.letter is not None:
+            post(tx, command.letter)
         what = {"hint": invite.hint, "role": invite.role, "max_uses": invite.max_uses}
         target = ("invite", invite.id)
         tx.audit(

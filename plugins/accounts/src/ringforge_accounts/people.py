@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ringforge_accounts.tables import memberships, tenants, user_identities, users
 from ringforge_accounts.tokens import email_key
 from ringforge_core.plugin.web import Role
-from ringforge_core.ports.store import Store
+from ringforge_core.ports.store import Store, Transaction
 
 
 class User(msgspec.Struct, frozen=True):
@@ -63,6 +63,12 @@ async def tenant_without_owner(store: Store) -> str | None:
 def owner_of(tenant_id: str) -> sa.Select[tuple[str]]:
     owned = sa.and_(memberships.c.tenant_id == tenant_id, memberships.c.role == "owner")
     return sa.select(memberships.c.user_id).where(owned).limit(1)
+
+
+def lock_owners(tx: Transaction, tenant_id: str) -> list[str]:
+    """The tenant's owners; nobody else changes who they are until the change is committed."""
+    owned = sa.and_(memberships.c.tenant_id == tenant_id, memberships.c.role == "owner")
+    return list(tx.execute(sa.select(memberships.c.user_id).where(owned).with_for_update()).scalars())
 
 
 async def list_colleagues(store: Store, tenant_id: str) -> list[Colleague]:

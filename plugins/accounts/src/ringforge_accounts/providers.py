@@ -14,6 +14,8 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_accounts.audit import deed
+from ringforge_accounts.letter_box import Letter, post
+from ringforge_accounts.mailer import Mailer
 from ringforge_accounts.newcomers import add_identity
 from ringforge_accounts.people import User, find_by_email, find_by_identity
 from ringforge_accounts.registration import Registration
@@ -85,10 +87,11 @@ class Outcome(NamedTuple):
 class Providers:
     def __init__(
         self, store: Store, adapters: Mapping[str, Auth], sealer: Sealer, sign_in: SignIn, registration: Registration,
-        count_ways: CountWays, tenants: TenantProviders,
+        count_ways: CountWays, tenants: TenantProviders, mailer: Mailer,
     ) -> None:  # fmt: skip
         self.adapters = adapters
         self._tenants = tenants
+        self._mailer = mailer
         self._store = store
         self._sealer = sealer
         self._sign_in = sign_in
@@ -106,9 +109,10 @@ class Providers:
 
     async def begin(
         self, name: str, *, callback_url: str, visit: str, next_path: str, email: str | None = None,
-        invite: bytes | None = None, person: SignedIn | None = None,
+        invite: bytes | None = None, person: SignedIn | None = None, sends: bool = True,
     ) -> Begun:  # fmt: skip
-        """`visit` is the browser's own secret; with `person` the identity will be linked to their account."""
+        """`visit` is the browser's own secret; with `person` the identity will be linked to their account. A mail is
+        promised with the attempt; where it must not be sent (`sends`), all else is done as if it were."""
         state = new_token()
         begun = await self.adapter(name).begin(Attempt(state=state, callback_url=callback_url, email=email))
         await self._tenants.check(begun.tenant)
@@ -117,7 +121,9 @@ class Providers:
             state_digest=digest(state), adapter=name, visit_digest=digest(visit), kept=kept, next_path=next_path,
             invite=invite, user_id=person.user_id if person else None, expires_at=now() + VALID_FOR,
         )  # fmt: skip
-        await self._store.apply(_keep_all, attempt)
+        letter = self._mailer.seal(begun.mail if sends else None) if begun.mail is not None else None
+        await self._store.apply(_keep_all, (attempt, letter))
+        self._mailer.wake()
         return begun
 
     async def hold(self, name: str, state: str, answer: Mapping[str, str]) -> None:
@@ -205,8 +211,11 @@ class Providers:
         return attempt
 
 
-def _keep_all(tx: Transaction, commands: Sequence[KeptAttempt]) -> list[None]:
-    tx.execute(table.insert(), [msgspec.structs.asdict(command) for command in commands])
+def _keep_all(tx: Transaction, commands: Sequence[tuple[KeptAttempt, Letter | None]]) -> list[None]:
+    tx.execute(table.insert(), [msgspec.structs.asdict(attempt) for attempt, _ in commands])
+    for _, letter in commands:
+        if letter is not None:
+            post(tx, letter)
     return [None] * len(commands)
 
 

@@ -14,7 +14,8 @@ import msgspec
 
 from ringforge_accounts import letters, one_time, tries
 from ringforge_accounts.invites import look_at
-from ringforge_accounts.mail import Mailer
+from ringforge_accounts.letter_box import Letter
+from ringforge_accounts.mailer import Mailer
 from ringforge_accounts.newcomers import Arrivals, Newcomer, not_invited
 from ringforge_accounts.passwords import Passwords
 from ringforge_accounts.people import find_by_email, tenant_without_owner
@@ -25,7 +26,7 @@ from ringforge_accounts.tokens import code_digest, digest, email_key, is_email, 
 from ringforge_core.errors import Forbidden, InvalidPayload, LimitReached, Unauthenticated
 from ringforge_core.plugin import NewTenant, new_uuid, now
 from ringforge_core.plugin.web import Role
-from ringforge_core.ports.auth import Mail, VerifiedIdentity
+from ringforge_core.ports.auth import VerifiedIdentity
 from ringforge_core.ports.store import Store
 
 REGISTRATIONS_PER_ADDRESS = 30
@@ -61,20 +62,34 @@ class Registration:
         return Pending(email.strip(), name, hashed, code_digest(invite).hex() if invite else "")
 
     async def deliver(self, pending: Pending, base_url: str) -> None:
-        """Send the link, or to who has an account already a hint; after the answer, whose time then tells neither."""
-        if await find_by_email(self._store, pending.email) is not None:
-            mail = letters.already_registered(pending.email, f"{base_url}/auth/login", f"{base_url}/auth/forgot")
-        else:
-            token = await one_time.issue(self._store, "register", **msgspec.structs.asdict(pending))
-            mail = letters.confirm_registration(pending.email, link(base_url, "/auth/verify", token))
-        await self.send(mail)
+        """Send the link, or to who has an account already a hint: to both one mail with one commit, so that the time of
+        the answer tells neither."""
+        email, may_send = pending.email, await self.may_send(pending.email)
+        if await find_by_email(self._store, email) is not None:
+            hint = letters.already_registered(email, f"{base_url}/auth/login", f"{base_url}/auth/forgot")
+            return await self._mailer.send(hint if may_send else None)
+
+        def letter(token: str) -> Letter:
+            mail = letters.confirm_registration(email, link(base_url, "/auth/verify", token))
+            return self._mailer.seal(mail if may_send else None)
+
+        await one_time.issue(self._store, "register", letter=letter, **msgspec.structs.asdict(pending))
+        return self._mailer.wake()
 
     async def deliver_reset(self, email: str, base_url: str) -> None:
-        """Send a link for a new password, to who has an account; after the answer as well."""
-        user = await find_by_email(self._store, email) if is_email(email) else None
-        if user is not None:
-            token = await one_time.issue(self._store, "reset_password", user_id=user.id)
-            await self.send(letters.reset_password(user.email, link(base_url, "/auth/reset", token)))
+        """Send a link for a new password to who has an account, and to nobody else what costs the same."""
+        may_send = await self.may_send(email)
+        user = await find_by_email(self._store, email)
+        if user is None:
+            return await self._mailer.send(None)
+        to = user.email
+
+        def letter(token: str) -> Letter:
+            mail = letters.reset_password(to, link(base_url, "/auth/reset", token))
+            return self._mailer.seal(mail if may_send else None)
+
+        await one_time.issue(self._store, "reset_password", user_id=user.id, letter=letter)
+        return self._mailer.wake()
 
     async def finish(self, token: str, password: str, *, visitor: Visitor, cookie: str | None) -> str:
         """The link was opened and the password given again: make the account; returns the session's cookie."""
@@ -153,14 +168,15 @@ class Registration:
         if await look_at(self._store, code) is None:
             raise not_invited()
 
-    async def send(self, mail: Mail) -> None:
-        """Unless this person was sent too many within the hour: then it is left, and nobody is told."""
-        bound = tries.Bound("mail", email_key(mail.to), self._settings.mails_per_hour, tries.HOUR)
+    async def may_send(self, email: str) -> bool:
+        """Count a mail that others cause; False when this person was sent too many within the hour: then it is left, and
+        nobody is told."""
+        bound = tries.Bound("mail", email_key(email), self._settings.mails_per_hour, tries.HOUR)
         try:
             await tries.count_try(self._store, bound)
         except LimitReached:
-            return
-        self._mailer.send(mail)
+            return False
+        return True
 
     async def _count(self, address: str | None) -> None:
         bound = tries.Bound("register", tries.network(address), REGISTRATIONS_PER_ADDRESS, tries.HOUR)

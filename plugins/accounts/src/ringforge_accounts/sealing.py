@@ -29,6 +29,14 @@ class Sealer:
     def seal(self, secret: bytes, *, for_: str) -> bytes:
         return bytes(self._boxes[0].encrypt(secret, for_.encode()))
 
+    def is_current(self, sealed: bytes, *, for_: str) -> bool:
+        """Whether it was sealed under the first key."""
+        try:
+            self._boxes[0].decrypt(sealed, for_.encode())
+        except CryptoError:
+            return False
+        return True
+
     def open(self, sealed: bytes, *, for_: str) -> bytes:
         """Raises `ConfigError` when no key opens it."""
         for box in self._boxes:

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from ringforge_accounts.audit import deed
-from ringforge_accounts.tables import memberships, tenants, user_sessions, users
+from ringforge_accounts.tables import key_sessions, memberships, tenants, user_sessions, users
 from ringforge_accounts.tokens import digest, new_token
 from ringforge_core.errors import Forbidden, NotFound, RingforgeError
 from ringforge_core.plugin import new_uuid, now
@@ -178,7 +178,8 @@ def open_session(tx: Transaction, command: OpenSession) -> RingforgeError | None
     if tenant_id is None:
         return Forbidden("You belong to no tenant any more.", fix="Ask somebody there to invite you again.")
     if command.instead_of is not None:
-        tx.execute(user_sessions.delete().where(user_sessions.c.token_digest == command.instead_of))
+        for table in (user_sessions, key_sessions):
+            tx.execute(table.delete().where(table.c.token_digest == command.instead_of))
     row = {
         "id": command.session_id, "token_digest": command.token, "user_id": command.user_id, "tenant_id": tenant_id,
         "method": command.method, "address": command.visitor.address, "browser": command.visitor.browser,

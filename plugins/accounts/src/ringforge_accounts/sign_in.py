@@ -27,6 +27,9 @@ from ringforge_core.ports.store import AuditEntry, Store, Transaction
 INVITES_PER_ADDRESS = 20
 """Codes tried in an hour: they have 80 random bits, this is only for the noise."""
 
+KEYS_PER_ADDRESS = 5
+"""Admin keys tried in a minute."""
+
 CHALLENGES_PER_TRY = 10
 
 log = structlog.get_logger(__name__)
@@ -120,6 +123,11 @@ class SignIn:
     async def count_mail(self, address: str | None) -> None:
         """Before something is begun that ends in a mail, or at a provider."""
         await tries.count_try(self._store, tries.Bound("begin", tries.network(address), self._settings.tries_per_address))
+
+    async def count_key(self, address: str | None) -> None:
+        """Before an admin key is looked at."""
+        bound = tries.Bound("key", tries.network(address), KEYS_PER_ADDRESS, tries.MINUTE)
+        await tries.count_try(self._store, bound)
 
     async def count_invite(self, address: str | None) -> None:
         """Before the code of an invitation is looked at."""

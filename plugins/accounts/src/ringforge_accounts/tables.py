@@ -136,6 +136,43 @@ account_tries = sa.Table(
     sa.Column("expires_at", Instant, nullable=False, index=True),
 )
 
+mails = sa.Table(
+    "mails",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False, comment="whom to and what: it lets people in"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("claimed_by", sa.Text, comment="the node that sends it"),
+    sa.Column("next_try_at", Instant, nullable=False, index=True, comment="of a claimed one: when the claim is over"),
+    sa.Column("inserted_at", Instant, nullable=False),
+)
+
+sealing_checks = sa.Table(
+    "sealing_checks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, comment="there is one"),
+    sa.Column("sealed", sa.LargeBinary, nullable=False, comment="a known text, under the key in use"),
+    sa.CheckConstraint("id = 1", name="single"),
+)
+
+key_sessions = sa.Table(
+    "key_sessions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("token_digest", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("key_id", sa.Text, sa.ForeignKey("api_keys.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("tenant_id", sa.Text, sa.ForeignKey("tenants.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("address", sa.Text),
+    sa.Column("inserted_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False, index=True),
+)
+
+api_keys = sa.table(
+    "api_keys", sa.column("id"), sa.column("kind"), sa.column("name"), sa.column("key_prefix"), sa.column("revoked_at"),
+    sa.column("expires_at"),
+)  # fmt: skip
+"""Core's table, as far as the session of a key sees it."""
+
 tenants = sa.table(
     "tenants", sa.column("id"), sa.column("name"), sa.column("handle"), sa.column("suspended_at"), sa.column("inserted_at")
 )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ringforge_accounts.audit import deed
 from ringforge_accounts.invites import find_usable, use
 from ringforge_accounts.newcomers import add_membership, not_invited
+from ringforge_accounts.people import lock_owners
 from ringforge_accounts.tables import memberships, user_sessions
 from ringforge_accounts.tokens import code_digest
 from ringforge_core.errors import Conflict, Forbidden, InvalidPayload, NotFound, RingforgeError
@@ -76,8 +77,8 @@ def _change(tx: Transaction, command: ChangeMember) -> RingforgeError | None:
     refusal = _not_allowed(command, before)
     if refusal is not None:
         return refusal
-    owners = sa.select(sa.func.count()).where(here, memberships.c.role == "owner")
-    if before == "owner" and command.role != "owner" and tx.execute(owners).scalar_one() == 1:
+    steps_down = before == "owner" and command.role != "owner"
+    if steps_down and lock_owners(tx, command.tenant_id) == [command.user_id]:
         return Conflict("A tenant keeps an owner.", reason="last_owner", fix="Make somebody else an owner first.")
     target = ("user", command.user_id)
     if command.role is not None:

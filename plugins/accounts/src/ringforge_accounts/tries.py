@@ -20,6 +20,7 @@ from ringforge_core.errors import LimitReached
 from ringforge_core.plugin import now
 from ringforge_core.ports.store import Store, Transaction
 
+MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")

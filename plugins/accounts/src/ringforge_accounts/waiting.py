@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert  # its `on_conflict_do_nothing` is valid SQLite as well
 
-from ringforge_accounts.audit import deed
+from ringforge_accounts import one_time
+from ringforge_accounts.letter_box import Letter
 from ringforge_accounts.tables import waitlist
-from ringforge_accounts.tokens import email_key
+from ringforge_accounts.tokens import email_key, new_token
 from ringforge_core.errors import NotFound, RingforgeError
 from ringforge_core.plugin import new_uuid, now
-from ringforge_core.plugin.web import SignedIn
-from ringforge_core.ports.store import Store, Transaction
+from ringforge_core.ports.store import AuditEntry, Store, Transaction
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -26,10 +26,11 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Approve(msgspec.Struct, frozen=True):
+    """`entry` is what the audit log says of it; `place` is the link, with its mail."""
+
     waiting_id: str
-    user_id: str
-    tenant_id: str
-    address: str | None
+    entry: AuditEntry
+    place: one_time.Issue
     at: datetime
 
 
@@ -46,9 +47,16 @@ async def list_waiting(store: Store) -> list[Waiting]:
     return [Waiting(**row) for row in rows]
 
 
-async def approve(store: Store, person: SignedIn, waiting_id: str, *, address: str | None) -> str:
-    """Give them a place; returns their e-mail. Raises `NotFound`."""
-    return await store.apply(_approve_all, Approve(waiting_id, person.user_id, person.tenant_id, address, now()))
+async def approve(store: Store, waiting_id: str, *, entry: AuditEntry, letter: Callable[[str, str], Letter]) -> str:
+    """Give them a place; returns their e-mail. `letter` makes the mail of the e-mail and the link's token; it is committed
+    with the rest. Raises `NotFound`."""
+    query = sa.select(waitlist.c.email).where(_waits(waiting_id))
+    email: str | None = await store.read(lambda connection: connection.execute(query).scalar_one_or_none())
+    if email is None:
+        raise _nobody()
+    place = one_time.draft("approved", new_token(), letter=lambda token: letter(email, token), email=email)
+    await store.apply(_approve_all, Approve(waiting_id, entry, place, now()))
+    return email
 
 
 def _join_all(tx: Transaction, commands: Sequence[Waiting]) -> list[None]:
@@ -58,16 +66,22 @@ def _join_all(tx: Transaction, commands: Sequence[Waiting]) -> list[None]:
     return [None] * len(commands)
 
 
-def _approve_all(tx: Transaction, commands: Sequence[Approve]) -> list[str | RingforgeError]:
+def _approve_all(tx: Transaction, commands: Sequence[Approve]) -> list[RingforgeError | None]:
     return [_approve(tx, command) for command in commands]
 
 
-def _approve(tx: Transaction, command: Approve) -> str | RingforgeError:
-    chosen = sa.and_(waitlist.c.id == command.waiting_id, waitlist.c.approved_at.is_(None))
-    changed = waitlist.update().where(chosen).values(approved_at=command.at).returning(waitlist.c.email)
-    email: str | None = tx.execute(changed).scalar_one_or_none()
-    if email is None:
-        return NotFound("Nobody waits under this id.")
-    target = ("waiting", command.waiting_id)
-    tx.audit(deed(command.user_id, "waitlist.approved", command.tenant_id, target=target, address=command.address))
-    return email
+def _approve(tx: Transaction, command: Approve) -> RingforgeError | None:
+    changed = waitlist.update().where(_waits(command.waiting_id)).values(approved_at=command.at)
+    if not tx.execute(changed).rowcount:
+        return _nobody()
+    one_time.put(tx, command.place)
+    tx.audit(command.entry)
+    return None
+
+
+def _waits(waiting_id: str) -> sa.ColumnElement[bool]:
+    return sa.and_(waitlist.c.id == waiting_id, waitlist.c.approved_at.is_(None))
+
+
+def _nobody() -> NotFound:
+    return NotFound("Nobody waits under this id.")

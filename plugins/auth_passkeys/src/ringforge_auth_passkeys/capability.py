@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from litestar import Request
@@ -15,7 +16,7 @@ from litestar.types import ControllerRouterHandler, Guard
 from ringforge_auth_passkeys.challenges import clean
 from ringforge_auth_passkeys.desk import Desk
 from ringforge_auth_passkeys.pages import AddPages, OwnPages, SignInRoutes, script_file
-from ringforge_auth_passkeys.passkeys import count_of, list_passkeys
+from ringforge_auth_passkeys.passkeys import count_of, forget_added, list_passkeys
 from ringforge_auth_passkeys.relying_party import relying_party
 from ringforge_auth_passkeys.rendering import part
 from ringforge_core.errors import Refused

@@ -57,7 +57,7 @@ class Desk:
         person = self.person
         return Operator(
             tenant_id=person.tenant_id, user_id=person.user_id, name=person.name or person.email,
-            address=self.dashboard.hub.client_address(self.request.scope),
+            address=self.dashboard.hub.client_address(self.request.scope), key_id=person.key_id,
         )  # fmt: skip
 
     @property

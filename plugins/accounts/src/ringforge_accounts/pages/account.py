@@ -66,10 +66,11 @@ class AccountPages(Controller):
             await set_password(
                 accounts.store, person.user_id, hashed, tenant_id=person.tenant_id, address=desk.address,
                 spare=person.session_id,
+                letter=accounts.mailer.seal(letters.password_changed(person.email, f"{desk.base_url}/auth/forgot")),
             )  # fmt: skip
         except Refused as error:
             return await _security_page(desk, person, error)
-        accounts.mailer.send(letters.password_changed(person.email, f"{desk.base_url}/auth/forgot"))
+        accounts.mailer.wake()
         return await _rotated(desk, person, "/account")
 
     @get("/second-factor")
@@ -163,7 +164,10 @@ class SignOutPages(Controller):
 
     @post("/")
     async def sign_out(self, desk: AtDesk, person: Person) -> Page:
-        await desk.accounts.sessions.end(person, person.session_id, address=desk.address)
+        if person.key_id is not None:
+            await desk.accounts.key_sessions.end(person, address=desk.address)
+        else:
+            await desk.accounts.sessions.end(person, person.session_id, address=desk.address)
         return desk.without_session(desk.go("/auth/login"))
 
 

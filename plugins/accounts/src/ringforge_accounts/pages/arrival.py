@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Controller, get, post
-from litestar.background_tasks import BackgroundTask
 
 from ringforge_accounts.invites import look_at
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
@@ -55,9 +54,8 @@ class ArrivalPages(Controller):
             )
         except Refused as error:
             return await _register_page(desk, form, error)
-        page = desk.page("sent.html", title="Check your mail", email=form.email)
-        page.background = BackgroundTask(desk.accounts.registration.deliver, pending, desk.base_url)
-        return page
+        await desk.accounts.registration.deliver(pending, desk.base_url)
+        return desk.page("sent.html", title="Check your mail", email=form.email)
 
     @get("/waitlist")
     async def show_waitlist(self, desk: AtDesk) -> Page:

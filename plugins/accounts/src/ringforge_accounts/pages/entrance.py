@@ -56,7 +56,7 @@ class AccountsEntrance:
         return await self._desk(request).show(SECURITY, template="part.html", title=title, error=error, **shown)
 
     async def send(self, mail: Mail) -> None:
-        self._accounts.mailer.send(mail)
+        await self._accounts.mailer.send(mail)
 
     def ways_in(self, tx: Transaction, user_id: str) -> int:
         accounts = self._accounts

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Controller, Response, get, post
-from litestar.background_tasks import BackgroundTask
 from litestar.params import FromPath
 
 from ringforge_accounts.invites import look_at
@@ -27,6 +26,7 @@ TAKES_ANSWERS = "takes_answers"
 LONGEST_ANSWER = 512 * 1024
 """Bytes of such a form. A signed response with many attributes has some tens of thousands."""
 LONGEST_STATE = 200
+NOBODY = "nobody@localhost"
 
 
 class BeginForm(msgspec.Struct):
@@ -46,9 +46,8 @@ class ProviderPages(Controller):
             await desk.accounts.sign_in.count_mail(desk.address)
             invite = await _invite(desk, form.invite)
             if chosen.by_mail:
-                page = desk.page("sent.html", title="Check your mail", email=form.email)
-                page.background = BackgroundTask(_by_mail, desk, adapter, form, invite)
-                return page
+                await _by_mail(desk, adapter, form, invite)
+                return desk.page("sent.html", title="Check your mail", email=form.email)
             begun = await desk.accounts.providers.begin(
                 adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
                 email=form.email.strip() if chosen.asks_email else None, invite=invite,
@@ -119,13 +118,13 @@ async def _invite(desk: Desk, code: str) -> bytes | None:
 
 
 async def _by_mail(desk: Desk, adapter: str, form: BeginForm, invite: bytes | None) -> None:
-    """Only who has an account, or may make one, is sent a mail; the page said the same to all."""
-    providers, store = desk.accounts.providers, desk.accounts.store
-    may_register = invite is not None or desk.accounts.settings.registration == "self_serve"
-    if is_email(form.email) and (may_register or await find_by_email(store, form.email) is not None):
-        begun = await providers.begin(
-            adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
-            email=form.email.strip(), invite=invite,
-        )  # fmt: skip
-        if begun.mail is not None:
-            await desk.accounts.registration.send(begun.mail)
+    """Only who has an account, or may make one, is sent a mail; for all others the same is done without one."""
+    accounts, email = desk.accounts, form.email.strip()
+    may_register = invite is not None or accounts.settings.registration == "self_serve"
+    known = await find_by_email(accounts.store, email) is not None
+    may_send = await accounts.registration.may_send(email)
+    await accounts.providers.begin(
+        adapter, callback_url=callback_url(desk, adapter), visit=desk.visit, next_path=desk.next_path(form.next),
+        email=email if is_email(email) else NOBODY, invite=invite,
+        sends=may_send and is_email(email) and (known or may_register),
+    )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 from litestar import Controller, get, post
-from litestar.background_tasks import BackgroundTask
 
 from ringforge_accounts import letters, one_time
 from ringforge_accounts.credentials import set_password
@@ -14,6 +13,7 @@ from ringforge_accounts.people import find_by_id
 from ringforge_accounts.sign_in import Entered
 from ringforge_accounts.tokens import digest
 from ringforge_core.errors import Refused
+from ringforge_core.plugin.web import return_path
 
 
 class SignInForm(msgspec.Struct):
@@ -29,6 +29,15 @@ class CodeForm(msgspec.Struct):
 
 class ForgotForm(msgspec.Struct):
     email: str = ""
+
+
+class UndoForm(msgspec.Struct):
+    token: str = ""
+
+
+class KeyForm(msgspec.Struct):
+    api_key: str = ""
+    next: str = ""
 
 
 class ResetForm(msgspec.Struct):
@@ -58,6 +67,19 @@ class SignInPages(Controller):
             return await sign_in_page(desk, error, email=form.email, next_path=form.next)
         return desk.enter(entered, desk.next_path(form.next))
 
+    @post("/api-key")
+    async def with_key(self, desk: AtDesk) -> Page:
+        """An admin key signs in to its tenant, as nobody in particular."""
+        form, accounts = await desk.form(KeyForm), desk.accounts
+        try:
+            await accounts.sign_in.count_key(desk.address)
+            key = await accounts.hub.administration.admin_key(form.api_key.strip())
+        except Refused as error:
+            return await sign_in_page(desk, error, next_path=form.next)
+        cookie = await accounts.key_sessions.open(key, visitor=desk.visitor, cookie=desk.cookie)
+        landing = accounts.key_landing
+        return desk.enter(Entered(cookie), return_path(form.next, default=landing))
+
     @get("/second-factor")
     async def ask_code(self, desk: AtDesk) -> Page:
         if not desk.request.cookies.get(TICKET_COOKIE):
@@ -74,6 +96,20 @@ class SignInPages(Controller):
             return desk.refused("second_factor.html", error, next=form.next)
         return desk.enter(Entered(cookie), desk.next_path(form.next))
 
+    @get("/email-undo")
+    async def ask_undo(self, desk: AtDesk) -> Page:
+        return desk.page("email_undo.html", token=desk.query("token"))
+
+    @post("/email-undo")
+    async def undo_email(self, desk: AtDesk) -> Page:
+        form = await desk.form(UndoForm)
+        try:
+            email = await desk.accounts.email_change.undo(form.token, base_url=desk.base_url, address=desk.address)
+        except Refused as error:
+            return desk.refused("email_undo.html", error, token=form.token)
+        text = f"{email} is the address of your account again. A mail with a link for a new password is on its way there."
+        return desk.page("done.html", title="You have it back", text=text, target="/auth/login")
+
     @get("/forgot")
     async def forgot(self, desk: AtDesk) -> Page:
         return desk.page("forgot.html", email="")
@@ -86,9 +122,8 @@ class SignInPages(Controller):
             await desk.accounts.sign_in.count_mail(desk.address)
         except Refused as error:
             return desk.refused("forgot.html", error, email=form.email)
-        page = desk.page("sent.html", title="Check your mail", email=form.email)
-        page.background = BackgroundTask(desk.accounts.registration.deliver_reset, form.email, desk.base_url)
-        return page
+        await desk.accounts.registration.deliver_reset(form.email, desk.base_url)
+        return desk.page("sent.html", title="Check your mail", email=form.email)
 
     @get("/reset")
     async def ask_password(self, desk: AtDesk) -> Page:
@@ -106,9 +141,10 @@ class SignInPages(Controller):
             await accounts.passwords.check_strength(form.password, user.email, user.name or "")
             hashed = await accounts.passwords.hash(form.password)
             await set_password(
-                accounts.store, user.id, hashed, tenant_id=user.tenant_id, address=desk.address, link=digest(form.token)
-            )
+                accounts.store, user.id, hashed, tenant_id=user.tenant_id, address=desk.address, link=digest(form.token),
+                letter=accounts.mailer.seal(letters.password_changed(user.email, f"{desk.base_url}/auth/forgot")),
+            )  # fmt: skip
         except Refused as error:
             return desk.refused("reset.html", error, token=form.token)
-        accounts.mailer.send(letters.password_changed(user.email, f"{desk.base_url}/auth/forgot"))
+        accounts.mailer.wake()
         return desk.page("done.html", title="Password set", text="Sign in with your new password.", target="/auth/login")

@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Controller, get, post
 
-from ringforge_accounts import letters, one_time
+from ringforge_accounts import letters
+from ringforge_accounts.audit import deed
 from ringforge_accounts.invites import create_invite, list_invites, revoke_invite, runs_the_hub
+from ringforge_accounts.letter_box import Letter
 from ringforge_accounts.pages.desk import AtDesk, Desk, Page
 from ringforge_accounts.pages.places import TEAM
 from ringforge_accounts.people import list_colleagues
@@ -86,9 +88,14 @@ class TeamPages(Controller):
         if not await runs_the_hub(desk.accounts.store, person):
             raise Forbidden("Only owners of the hub's own tenant decide about the waitlist.")
         form = await desk.form(IdForm)
-        email = await approve(desk.accounts.store, person, form.id, address=desk.address)
-        token = await one_time.issue(desk.accounts.store, "approved", email=email)
-        desk.accounts.mailer.send(letters.approved(email, link(desk.base_url, "/auth/place", token)))
+        accounts, target = desk.accounts, ("waiting", form.id)
+
+        def letter(email: str, token: str) -> Letter:
+            return accounts.mailer.seal(letters.approved(email, link(desk.base_url, "/auth/place", token)))
+
+        entry = deed(person.user_id, "waitlist.approved", person.tenant_id, target=target, address=desk.address)
+        await approve(accounts.store, form.id, entry=entry, letter=letter)
+        accounts.mailer.wake()
         return desk.go("/team")
 
 
@@ -97,17 +104,21 @@ def invite_link(desk: Desk, code: str) -> str:
 
 
 async def _make_invite(desk: Desk, person: SignedIn, form: InviteForm) -> str:
-    if form.email:
-        check_email(form.email)
-    code = await create_invite(
-        desk.accounts.store, person, role=None if form.role == OWN_TENANT else _role(form.role), email=form.email or None,
-        max_uses=form.max_uses, valid_for=timedelta(days=form.days), address=desk.address,
-    )  # fmt: skip
-    if form.email:
+    accounts, to = desk.accounts, form.email.strip()
+    if to:
+        check_email(to)
+
+    def letter(code: str) -> Letter:
         place = person.current.tenant_name if form.role != OWN_TENANT else "a tenant of your own"
         inviter = person.name or person.email
-        mail = letters.invitation(form.email.strip(), inviter=inviter, place=place, link=invite_link(desk, code))
-        await desk.accounts.registration.send(mail)
+        return accounts.mailer.seal(letters.invitation(to, inviter=inviter, place=place, link=invite_link(desk, code)))
+
+    code = await create_invite(
+        accounts.store, person, role=None if form.role == OWN_TENANT else _role(form.role), email=to or None,
+        max_uses=form.max_uses, valid_for=timedelta(days=form.days), address=desk.address,
+        letter=letter if to and await accounts.registration.may_send(to) else None,
+    )  # fmt: skip
+    accounts.mailer.wake()
     return code
 
 
