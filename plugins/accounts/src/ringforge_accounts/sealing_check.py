@@ -78,8 +78,8 @@ def _keep_all(tx: Transaction, commands: Sequence[bytes]) -> list[None]:
 def _seal_anew_all(tx: Transaction, commands: Sequence[Sealer]) -> list[None]:
     for sealer in commands:
         for column in (users.c.totp_secret, users.c.totp_pending):
-            for row in tx.execute(sa.select(users.c.id, column).where(column.is_not(None))).all():
-                fresh = sealer.seal(sealer.open(row[1], for_=f"totp {row.id}"), for_=f"totp {row.id}")
+            for row in tx.execute(sa.select(users.c.id, column.label("sealed")).where(column.is_not(None))).all():
+                fresh = sealer.seal(sealer.open(row.sealed, for_=f"totp {row.id}"), for_=f"totp {row.id}")
                 tx.execute(users.update().where(users.c.id == row.id).values({column.name: fresh}))
         for row in tx.execute(sa.select(mails.c.id, mails.c.sealed)).all():
             fresh = sealer.seal(sealer.open(row.sealed, for_=f"mail {row.id}"), for_=f"mail {row.id}")

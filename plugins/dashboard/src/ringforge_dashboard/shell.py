@@ -43,7 +43,10 @@ def path_of(page: Page) -> str:
 
 def navigation(pages: Iterable[Page], person: SignedIn, *, here: str, suffix: str) -> Sequence[Link]:
     """The pages that the person may see, in their order; `suffix` keeps the fleet."""
-    shown = sorted((page for page in pages if person.may(page.role) and not (page.needs_person and person.key_id)), key=lambda page: (page.order, page.title))
+    shown = sorted(
+        (page for page in pages if person.may(page.role) and not (page.needs_person and person.key_id)),
+        key=lambda page: (page.order, page.title),
+    )
     return [Link(page.title, path_of(page) + suffix, page.icon, current=_covers(path_of(page), here)) for page in shown]
 
 
