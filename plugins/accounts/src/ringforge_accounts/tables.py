@@ -21,6 +21,7 @@ users = sa.Table(
     sa.Column("password_hash", sa.Text, comment="argon2id; null: signs in otherwise"),
     sa.Column("totp_secret", sa.LargeBinary, comment="sealed"),
     sa.Column("totp_pending", sa.LargeBinary, comment="sealed; not confirmed with a first code yet"),
+    sa.Column("disabled_at", Instant, comment="kept out by the operator"),
     sa.Column("totp_step", sa.BigInteger, nullable=False, server_default="0", comment="of the last code that was used"),
     sa.Column("inserted_at", Instant, nullable=False),
     sa.Column("updated_at", Instant, nullable=False),
@@ -169,7 +170,7 @@ key_sessions = sa.Table(
 
 api_keys = sa.table(
     "api_keys", sa.column("id"), sa.column("kind"), sa.column("name"), sa.column("key_prefix"), sa.column("revoked_at"),
-    sa.column("expires_at"),
+    sa.column("expires_at", Instant),
 )  # fmt: skip
 """Core's table, as far as the session of a key sees it."""
 
