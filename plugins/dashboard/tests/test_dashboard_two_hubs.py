@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import httpx
+import pyotp
 import pytest
 import pytest_asyncio
 from balancer import Balancer
-from dashboard_visitor import PASSWORD, SETTINGS, Tab, Visitor, chromium, owner_link, signed_in
-from playwright.async_api import BrowserContext, expect
+from dashboard_visitor import PASSWORD, SETTINGS, Tab, Visitor, chromium, hidden, owner_link, signed_in
+from playwright.async_api import Browser, expect
 
 from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.hub_process import HubProcess
@@ -44,11 +47,15 @@ class FirstThatLives(Balancer):
 class Branches:
     """`here` is where the browser is; `there` is where the agents are."""
 
-    def __init__(self, here: HubProcess, there: TestHub, owner: Visitor, window: BrowserContext) -> None:
+    def __init__(self, here: HubProcess, there: TestHub, owner: Visitor, browser: Browser) -> None:
         self.here = here
         self.there = there
         self.owner = owner
-        self.window = window
+        self._browser = browser
+
+    async def tab(self) -> Tab:
+        """A fresh page in a window of the owner's."""
+        return Tab(await (await signed_in(self._browser, self.owner)).new_page())
 
     def agent(self, name: str) -> PhoenixClient:
         return PhoenixClient(self.there.websocket_url, api_key=self.there.keys.agent_key, agent={"name": name})
@@ -78,7 +85,7 @@ async def branches(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFa
             balancer.serve([here.port, urlsplit(there.http_url).port or 0])
             owner = Visitor(balancer.http_url)
             await owner.become_owner(owner_link(here))
-            yield Branches(here, there, owner, await signed_in(browser, owner))
+            yield Branches(here, there, owner, browser)
             await owner.client.aclose()
     finally:
         await balancer.stop()
@@ -102,7 +109,7 @@ async def test_signing_in_and_out_at_one_hub_holds_at_the_other(branches: Branch
 
 
 async def test_a_page_shows_and_reaches_an_agent_at_the_other_hub(branches: Branches) -> None:
-    tab = Tab(await branches.window.new_page())
+    tab = await branches.tab()
     await tab.page.goto("/dashboard/agents")
     await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
     async with branches.agent("ada") as ada:
@@ -133,8 +140,24 @@ async def test_who_is_kicked_at_one_hub_is_closed_at_the_other(branches: Branche
             assert (await eve.expect_close())[0] == 1008
 
 
+async def test_a_second_factor_of_one_hub_is_checked_at_the_other(branches: Branches) -> None:
+    path = "/account/second-factor"
+    page = (await branches.owner.submit(path, f"{path}/begin")).text
+    secret = re.findall(r'class="key"><code>(\w+)', page)[0]
+    answer = await branches.owner.post(path, **hidden(page, path), code=pyotp.TOTP(secret).now())
+    assert answer.status_code == 200, answer.text
+    there = Visitor(branches.there.http_url)
+    await there.submit("/auth/login", "/auth/login", email="olga@example.org", password=PASSWORD)
+    assert_signed_out(await there.client.get("/dashboard"))
+    next_code = pyotp.TOTP(secret).at(datetime.now(UTC) + timedelta(seconds=30))  # each opens once
+    answer = await there.submit("/auth/second-factor", "/auth/second-factor", code=next_code)
+    assert answer.status_code == 303, answer.text
+    assert "Olga" in await there.open("/dashboard")
+    await there.client.aclose()
+
+
 async def test_a_page_goes_on_at_the_other_hub_when_its_own_is_killed(branches: Branches) -> None:
-    page = await branches.window.new_page()
+    page = (await branches.tab()).page
     answers: list[str] = []
     async with branches.agent("bob") as bob:
         await bob.join()
@@ -155,4 +178,5 @@ async def test_a_page_goes_on_at_the_other_hub_when_its_own_is_killed(branches: 
 
 
 def assert_signed_out(answer: httpx.Response) -> None:
-    assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/auth/login")
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["location"].startswith(("/auth/login", "/auth/second-factor"))
