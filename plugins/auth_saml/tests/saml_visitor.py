@@ -61,6 +61,14 @@ class SamlHub:
         """Change rows of the hub's database."""
         await self.hub.hub.store.apply(_execute, (text, values))
 
+    async def join(self, email: str, tenant: str) -> None:
+        """Make them a member of another tenant, as if they had been one for ever."""
+        text = (
+            "INSERT INTO memberships (tenant_id, user_id, role, inserted_at) SELECT t.id, u.id, 'viewer', 1"
+            " FROM tenants t, users u WHERE t.handle = :tenant AND u.email = :email"
+        )
+        await self.change(text, tenant=tenant, email=email)
+
     async def rows(self, text: str) -> list[Any]:
         return list(await self.hub.hub.store.read(lambda connection: connection.execute(sa.text(text)).fetchall()))
 

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
+import pyotp
 import pytest
 import pytest_asyncio
+from ringforge_accounts import Accounts
 from saml_visitor import ACME, CALLBACK, GLOBEX, KEYS, SMALL, SamlHub, Visitor, asked, problem, running_saml_hub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -59,12 +61,24 @@ async def test_who_was_removed_from_the_tenant_stays_out_whatever_the_provider_s
 async def test_the_session_is_in_the_tenant_of_the_provider(hub: SamlHub) -> None:
     """Though the person belongs to another one longer."""
     await signed_in(hub, "linus")
-    await hub.change(
-        "INSERT INTO memberships (tenant_id, user_id, role, inserted_at) SELECT t.id, u.id, 'viewer', 1"
-        " FROM tenants t, users u WHERE t.handle = 'globex' AND u.email = 'linus@acme.example'"
-    )
+    await hub.join("linus@acme.example", "globex")
     await signed_in(hub, "linus")
     assert await hub.last_session() == ("linus@acme.example", "acme", "saml")
+
+
+async def test_a_second_factor_is_asked_for_and_leads_into_the_same_tenant(hub: SamlHub) -> None:
+    erin = await signed_in(hub, "erin")
+    (accounts,) = (part for part in hub.hub.hub.capabilities if isinstance(part, Accounts))
+    person = await accounts.sessions.find(erin.client.cookies["_hub_key"])
+    assert person is not None
+    secret = (await accounts.second_factor.enrol(person)).secret
+    codes = await accounts.second_factor.enable(person, pyotp.TOTP(secret).now(), address=None)
+    await hub.join("erin@acme.example", "globex")
+    again = await signed_in(hub, "erin")
+    assert not await again.is_signed_in
+    answer = await again.submit("/auth/second-factor", "/auth/second-factor", code=codes[0])
+    assert answer.status_code == 303, problem(answer)
+    assert await hub.last_session() == ("erin@acme.example", "acme", "saml+totp")
 
 
 async def test_who_has_an_account_connects_it_and_is_let_in_where_they_are_invited(hub: SamlHub) -> None:
@@ -86,10 +100,7 @@ async def test_who_has_an_account_connects_it_and_is_let_in_where_they_are_invit
     later = hub.visitor()
     state, request_id = await later.begin("olga@acme.example")
     assert "You do not belong to this tenant" in problem(await later.come_back(hub.answer(request_id, **parts), state))
-    await hub.change(
-        "INSERT INTO memberships (tenant_id, user_id, role, inserted_at) SELECT t.id, u.id, 'admin', 1"
-        " FROM tenants t, users u WHERE t.handle = 'acme' AND u.email = 'olga@acme.example'"
-    )
+    await hub.join("olga@acme.example", "acme")
     state, request_id = await later.begin("olga@acme.example")
     assert (await later.come_back(hub.answer(request_id, **parts), state)).status_code == 303
     assert await hub.last_session() == ("olga@acme.example", "acme", "saml")
