@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import rich_click as click
@@ -23,10 +23,11 @@ tenant_option = click.option(
 
 
 @asynccontextmanager
-async def opened_store(config: Config) -> AsyncIterator[Store]:
+async def opened_store(config: Config, migrations: Sequence[str] = ()) -> AsyncIterator[Store]:
+    """`migrations` are those of the capabilities whose tables the command needs."""
     configure_logs("warning", config.log.format)
     bookkeeping = Bookkeeping(Quotas(config.limits), AuditTrail())
-    store = SqlStore(config.store.url, settings=config.store, bookkeeping=bookkeeping)
+    store = SqlStore(config.store.url, settings=config.store, bookkeeping=bookkeeping, migrations=migrations)
     await store.open(exclusive=False)
     try:
         yield store

@@ -16,7 +16,13 @@ imported only when somebody asks for it. What the hub's configuration says of th
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from ringforge_core.ports.store import Store
 
 COMMANDS = "ringforge.commands"
 
@@ -24,3 +30,21 @@ COMMANDS = "ringforge.commands"
 class ConfiguredPlugins(Protocol):
     def adapter_settings(self, port: str, name: str) -> Any:
         """The adapter's table, decoded. Raises `ConfigError` when the configuration is wrong or names another adapter."""
+
+    def capability_settings(self, name: str) -> Any:
+        """The capability's table, decoded. Raises `ConfigError` as above."""
+
+    def opened_store(self) -> AbstractAsyncContextManager[Store]:
+        """The hub's store, with the tables of all that is in use; a hub may be running on it."""
+
+    @property
+    def data_directory(self) -> Path: ...
+
+    @property
+    def hub_url(self) -> str:
+        """How people reach the hub, without a slash at its end."""
+
+    def print_json(self, value: Any) -> None: ...
+
+    def print_table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Columns under headings; in a pipe a row stays on one line."""

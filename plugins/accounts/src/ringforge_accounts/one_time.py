@@ -17,7 +17,7 @@ from ringforge_core.plugin import now
 from ringforge_core.ports.store import Store, Transaction
 
 Purpose = Literal[
-    "register", "approved", "reset_password", "first_owner", "second_factor", "change_email", "undo_email", "sign_in"
+    "register", "approved", "reset_password", "first_owner", "second_factor", "change_email", "undo_email"
 ]  # fmt: skip
 
 VALID_FOR: dict[Purpose, timedelta] = {
@@ -28,7 +28,6 @@ VALID_FOR: dict[Purpose, timedelta] = {
     "second_factor": timedelta(minutes=10),
     "change_email": timedelta(hours=24),
     "undo_email": timedelta(days=7),
-    "sign_in": timedelta(minutes=30),
 }
 SEVERAL: tuple[Purpose, ...] = ("second_factor", "undo_email")
 """Of these several are valid at once: a person may sign in twice; and who took an account over ends no way back."""

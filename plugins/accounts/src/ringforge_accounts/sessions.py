@@ -144,6 +144,7 @@ def _of_cookie(token: bytes, at: datetime) -> sa.Select[Any]:
         .join(tenants, tenants.c.id == memberships.c.tenant_id)
         .where(
             user_sessions.c.token_digest == token, user_sessions.c.expires_at > at, tenants.c.suspended_at.is_(None),
+            users.c.disabled_at.is_(None),
         )
         .order_by(memberships.c.inserted_at, memberships.c.tenant_id)
     )  # fmt: skip
@@ -166,6 +167,9 @@ def _open_all(tx: Transaction, commands: Sequence[OpenSession]) -> list[Ringforg
 
 def open_session(tx: Transaction, command: OpenSession) -> RingforgeError | None:
     """Part of a change that signs somebody in."""
+    disabled = sa.select(users.c.disabled_at).where(users.c.id == command.user_id)
+    if tx.execute(disabled).scalar_one_or_none() is not None:
+        return Forbidden("This account was disabled.", reason="account_disabled", fix="Ask those who run this hub.")
     mine = sa.and_(memberships.c.user_id == command.user_id, tenants.c.suspended_at.is_(None))
     wanted = command.tenant_id or _tenant_of(tx, command) or ""
     first = (

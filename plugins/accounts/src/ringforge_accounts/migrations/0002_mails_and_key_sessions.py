@@ -1,4 +1,4 @@
-"""Mails that wait to be sent, sessions of admin keys, and by what it is known that the encryption key is the right one."""
+"""Mails that wait to be sent, sessions of admin keys, who is kept out, and whether the encryption key is the right one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ down_revision = "0001_accounts"
 
 
 def upgrade() -> None:
+    op.add_column("users", sa.Column("disabled_at", Instant, comment="kept out by the operator"))
     op.create_table(
         "mails",
         sa.Column("id", sa.Text, primary_key=True),
@@ -45,3 +46,4 @@ def downgrade() -> None:
     op.drop_table("key_sessions")
     op.drop_table("sealing_checks")
     op.drop_table("mails")
+    op.drop_column("users", "disabled_at")
