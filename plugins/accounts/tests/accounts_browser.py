@@ -23,7 +23,7 @@ from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.hub_process import free_port
 
 PASSWORD = "copper lantern under seven bridges"
-DEADLINE = 10.0
+DEADLINE = 20.0
 
 
 class Mailbox:
@@ -66,9 +66,9 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def smtp_server() -> AsyncIterator[tuple[Mailbox, str]]:
+async def smtp_server(port: int | None = None) -> AsyncIterator[tuple[Mailbox, str]]:
     mailbox = Mailbox()
-    controller = Controller(mailbox, hostname="127.0.0.1", port=free_port())
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port or free_port())
     controller.start()
     try:
         yield mailbox, f"127.0.0.1:{controller.port}"
