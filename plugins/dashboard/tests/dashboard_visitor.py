@@ -11,8 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from accounts_browser import Mailbox, smtp_server
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
+from ringforge_core.plugin.administration import Operator
 from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.hub_process import HubProcess
 from ringforge_core.testkit.phoenix_client import PhoenixClient
@@ -25,6 +27,7 @@ QUIET = [
 PASSWORD = "copper lantern under seven bridges"
 CAPABILITIES = "presence,activity,replay,memory,inbox,direct,groups,auth,profiles,fleets,accounts,dashboard"
 SETTINGS = {"RINGFORGE__CAPABILITIES__USE": CAPABILITIES, "RINGFORGE__CAPABILITIES__ACCOUNTS__REGISTRATION": "self_serve"}
+MAIL = "RINGFORGE__CAPABILITIES__ACCOUNTS__MAIL"
 expect.set_options(timeout=20_000)  # milliseconds: the machine may have other work
 
 
@@ -70,27 +73,45 @@ def hidden(page: str, action: str) -> dict[str, str]:
 
 
 class Office:
-    """A running hub whose first owner is signed in."""
+    """A running hub whose first owner is signed in; what it mails comes into `mailbox`."""
 
-    def __init__(self, hub: TestHub, owner: Visitor) -> None:
+    def __init__(self, hub: TestHub, owner: Visitor, mailbox: Mailbox) -> None:
         self.hub = hub
         self.owner = owner
+        self.mailbox = mailbox
 
-    def agent(self, name: str, **more: object) -> PhoenixClient:
-        return PhoenixClient(self.hub.websocket_url, api_key=self.hub.keys.agent_key, agent={"name": name, **more})
+    def agent(self, name: str, *, key: str | None = None, **more: object) -> PhoenixClient:
+        return PhoenixClient(self.hub.websocket_url, api_key=key or self.hub.keys.agent_key, agent={"name": name, **more})
 
     def visitor(self) -> Visitor:
         return Visitor(self.hub.http_url)
 
+    @property
+    def operator(self) -> Operator:
+        """Somebody of the first tenant."""
+        return Operator(tenant_id=self.hub.keys.tenant_id, user_id="user", name="Olga")
+
+    async def newcomer(self, email: str) -> Visitor:
+        """Somebody who registers: the owner of a tenant of their own."""
+        visitor = self.visitor()
+        given = {"name": email.partition("@")[0].title(), "email": email, "password": PASSWORD, "invite": ""}
+        await visitor.submit("/auth/register", "/auth/register", **given)
+        page = await visitor.open(await self.mailbox.link(email))
+        answer = await visitor.post("/auth/verify", **hidden(page, "/auth/verify"), password=PASSWORD)
+        assert answer.status_code == 303, answer.text
+        return visitor
+
 
 @asynccontextmanager
-async def running_office(directory: Path) -> AsyncIterator[Office]:
-    async with running_hub(directory, settings=SETTINGS) as hub:
-        owner = Visitor(hub.http_url)
-        accounts = next(part for part in hub.hub.capabilities if part.name == "accounts")
-        await owner.become_owner(accounts.greeting(hub.http_url) or "")
-        yield Office(hub, owner)
-        await owner.client.aclose()
+async def running_office(directory: Path, **settings: str) -> AsyncIterator[Office]:
+    async with smtp_server() as (mailbox, address):
+        mail = {f"{MAIL}__SERVER": address, f"{MAIL}__ENCRYPTION": "none"}
+        async with running_hub(directory, settings=SETTINGS | mail | settings) as hub:
+            owner = Visitor(hub.http_url)
+            accounts = next(part for part in hub.hub.capabilities if part.name == "accounts")
+            await owner.become_owner(accounts.greeting(hub.http_url) or "")
+            yield Office(hub, owner, mailbox)
+            await owner.client.aclose()
 
 
 def owner_link(hub: HubProcess) -> str:

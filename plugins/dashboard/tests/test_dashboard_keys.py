@@ -4,51 +4,53 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from dashboard_visitor import Office
 
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = re.compile(r"rf_(?:live|test|admin)_\w{32}")
 
 
-async def test_d119_a_key_is_shown_once_and_works(office: Office) -> None:
+async def test_d119_a_key_is_shown_once_and_works(shared_office: Office) -> None:
     keys = "/dashboard/keys"
-    before = await count(office)
-    assert KEY.findall(await office.owner.open(keys)) == []
-    assert await count(office) == before  # a look makes no key
-    made = await office.owner.submit(keys, f"{keys}/create", kind="live", name="crawler", fleet_id="", days="30")
+    before = await count(shared_office)
+    assert KEY.findall(await shared_office.owner.open(keys)) == []
+    assert await count(shared_office) == before  # a look makes no key
+    made = await shared_office.owner.submit(keys, f"{keys}/create", kind="live", name="crawler", fleet_id="", days="30")
     (key,) = KEY.findall(made.text)
     assert made.status_code == 201 or made.status_code == 200
     assert made.headers["cache-control"] == "no-store"
     assert "location" not in made.headers
-    assert KEY.findall(await office.owner.open(keys)) == []
-    async with PhoenixClient(office.hub.websocket_url, api_key=key, agent={"name": "crawler"}) as agent:
+    assert KEY.findall(await shared_office.owner.open(keys)) == []
+    async with PhoenixClient(shared_office.hub.websocket_url, api_key=key, agent={"name": "crawler"}) as agent:
         await agent.join()
 
 
-async def test_a_key_is_replaced_with_grace_and_revoked(office: Office) -> None:
+async def test_a_key_is_replaced_with_grace_and_revoked(shared_office: Office) -> None:
     keys = "/dashboard/keys"
-    made = await office.owner.submit(keys, f"{keys}/create", kind="live", name="old", fleet_id="", days="0")
+    made = await shared_office.owner.submit(keys, f"{keys}/create", kind="live", name="old", fleet_id="", days="0")
     old = KEY.findall(made.text)[0]
     key_id = re.findall(r"/dashboard/keys/([\w-]+)/rotate", made.text)[0]
-    replaced = await office.owner.submit(keys, f"{keys}/{key_id}/rotate", grace_hours="24")
+    replaced = await shared_office.owner.submit(keys, f"{keys}/{key_id}/rotate", grace_hours="24")
     (new,) = KEY.findall(replaced.text)
     for key in (old, new):
-        async with PhoenixClient(office.hub.websocket_url, api_key=key, agent={"name": "a"}) as agent:
+        async with PhoenixClient(shared_office.hub.websocket_url, api_key=key, agent={"name": "a"}) as agent:
             await agent.join()
-    async with PhoenixClient(office.hub.websocket_url, api_key=old, agent={"name": "a"}) as agent:
+    async with PhoenixClient(shared_office.hub.websocket_url, api_key=old, agent={"name": "a"}) as agent:
         await agent.join()
-        answer = await office.owner.submit(keys, f"{keys}/{key_id}/revoke")
+        answer = await shared_office.owner.submit(keys, f"{keys}/{key_id}/revoke")
         assert answer.headers["location"] == "/dashboard/keys?done=revoked"
         assert (await agent.expect_close())[0] == 1008
 
 
-async def test_a_key_that_cannot_be_made_says_why(office: Office) -> None:
+async def test_a_key_that_cannot_be_made_says_why(shared_office: Office) -> None:
     keys = "/dashboard/keys"
-    answer = await office.owner.submit(keys, f"{keys}/create", kind="live", name="x" * 200, fleet_id="", days="0")
+    answer = await shared_office.owner.submit(keys, f"{keys}/create", kind="live", name="x" * 200, fleet_id="", days="0")
     assert answer.status_code == 400
     assert "Use at most 100 characters" in answer.text
 
 
-async def count(office: Office) -> int:
-    return len((await office.hub.hub.administration.keys(office.hub.keys.tenant_id)).items)
+async def count(shared_office: Office) -> int:
+    return len((await shared_office.hub.hub.administration.keys(shared_office.hub.keys.tenant_id)).items)

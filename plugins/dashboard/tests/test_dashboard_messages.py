@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
 from dashboard_visitor import Office, Tab, signed_in
 from playwright.async_api import Browser, expect
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-async def test_a_conversation_goes_on_in_the_open_page(office: Office, browser: Browser) -> None:
-    window = await signed_in(browser, office.owner)
-    async with office.agent("ada") as ada:
+
+async def test_a_conversation_goes_on_in_the_open_page(shared_office: Office, shared_browser: Browser) -> None:
+    window = await signed_in(shared_browser, shared_office.owner)
+    async with shared_office.agent("ada") as ada:
         agent_id = (await ada.join())["agent_id"]
         tab = Tab(await window.new_page())
         await tab.page.goto(f"/dashboard/messages/{agent_id}")
@@ -34,13 +37,13 @@ async def test_a_conversation_goes_on_in_the_open_page(office: Office, browser: 
         await expect(own).to_contain_text("read")
 
 
-async def test_without_a_script_a_message_is_sent_by_the_form(office: Office) -> None:
-    async with office.agent("ada") as ada:
+async def test_without_a_script_a_message_is_sent_by_the_form(shared_office: Office) -> None:
+    async with shared_office.agent("ada") as ada:
         agent_id = (await ada.join())["agent_id"]
         path = f"/dashboard/messages/{agent_id}"
-        answer = await office.owner.submit(path, f"{path}/send", text="hello")
+        answer = await shared_office.owner.submit(path, f"{path}/send", text="hello")
         assert (answer.status_code, answer.headers["location"]) == (303, path)
         assert (await ada.expect_push("direct:message"))["payload"]["message"]["text"] == "hello"
-        answer = await office.owner.submit(path, f"{path}/send", text=" ")
+        answer = await shared_office.owner.submit(path, f"{path}/send", text=" ")
         assert answer.status_code == 400
         assert "There is nothing to send." in answer.text

@@ -133,7 +133,7 @@ class Desk:
         return Redirect(self.path(path, **query), status_code=303)
 
     def go_to(self, path: str, **query: str) -> Answer:
-        """As `go`, in the fleet that the query names, or the first one."""
+        """As `go`, to where the fleet is not kept."""
         return Redirect(f"{path}?{urlencode(query)}" if query else path, status_code=303)
 
     def go_to_fleet(self, fleet_id: str) -> Answer:

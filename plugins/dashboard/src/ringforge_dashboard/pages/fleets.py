@@ -51,8 +51,9 @@ class FleetPages(Controller):
             await desk.administration.delete_fleet(desk.operator, fleet_id, once=await desk.once())
         except Conflict as error:
             return await _fleets_page(desk, error)
-        kept = {} if fleet_id == desk.fleet.id else {"fleet": desk.fleet.id}
-        return desk.go_to(PATH, done="fleet-deleted", **kept)
+        if fleet_id == desk.fleet.id:
+            return desk.go_to(PATH, done="fleet-deleted")
+        return desk.go(PATH, done="fleet-deleted")
 
 
 async def _fleets_page(desk: Desk, error: Refusal | None = None, given: str = "") -> Answer:
