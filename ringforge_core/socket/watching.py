@@ -62,6 +62,7 @@ class Watchers:
         self._rooms = rooms
         self._store = store
         self._all: set[Watcher] = set()
+        self._ended = False
 
     @asynccontextmanager
     async def watch(
@@ -76,6 +77,8 @@ class Watchers:
                 watcher.take(event)
             room.watchers.append(watcher)
             self._all.add(watcher)
+            if self._ended:  # it came while the hub stops, which waits for what it serves
+                watcher.end()
             try:
                 yield watcher
             finally:
@@ -83,7 +86,8 @@ class Watchers:
                 room.watchers.remove(watcher)
 
     def end_all(self) -> None:
-        """The hub stops."""
+        """The hub stops; who comes later is at the end at once."""
+        self._ended = True
         for watcher in list(self._all):
             watcher.end()
 

@@ -144,3 +144,5 @@ async def test_a_watch_ends_with_the_hub(tmp_path: Path) -> None:
         await hub.hub.gateway.drain(seconds=0)
         assert await watch.next() is None
         await watching.__aexit__(None, None, None)
+        async with asyncio.timeout(DEADLINE), hub.hub.administration.watch(hub.keys.tenant_id, hub.keys.fleet_id) as late:
+            assert await late.next() is None, "who comes while the hub stops does not hold it up"
