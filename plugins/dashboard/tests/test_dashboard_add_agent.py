@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from dashboard_visitor import Office, Tab, signed_in
 from playwright.async_api import Browser, Route, expect
 
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-async def test_the_wizard_waits_for_the_agent_and_shows_it(office: Office, browser: Browser) -> None:
-    window = await signed_in(browser, office.owner)
+
+async def test_the_wizard_waits_for_the_agent_and_shows_it(shared_office: Office, shared_browser: Browser) -> None:
+    window = await signed_in(shared_browser, shared_office.owner)
     tab = Tab(await window.new_page())
-    before = await key_count(office)
+    before = await key_count(shared_office)
     await tab.page.goto("/dashboard")
     await tab.page.get_by_role("link", name="Add an agent").click()
     await tab.page.get_by_label("Name").fill('crawler "#{1}"')
     await tab.page.get_by_label("Capabilities").fill("search, python")
-    assert await key_count(office) == before
+    assert await key_count(shared_office) == before
     await tab.page.get_by_role("button", name="Make a key").click()
     key = re.findall(r"rf_live_\w{32}", await tab.page.locator("#new-key").inner_text())[0]
     assert key not in tab.page.url
-    assert await key_count(office) == before + 1
+    assert await key_count(shared_office) == before + 1
     await expect(tab.page.get_by_text("Waiting for")).to_be_visible()
     await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
-    async with PhoenixClient(office.hub.websocket_url, api_key=key, agent={"name": 'crawler "#{1}"'}) as agent:
+    async with PhoenixClient(shared_office.hub.websocket_url, api_key=key, agent={"name": 'crawler "#{1}"'}) as agent:
         await agent.join()
         await expect(tab.page.get_by_text("is connected.")).to_be_visible()
         await tab.page.get_by_role("link", name="Write to it").click()
@@ -33,9 +36,11 @@ async def test_the_wizard_waits_for_the_agent_and_shows_it(office: Office, brows
     assert tab.complaints == []
 
 
-async def test_the_last_page_of_the_wizard_finds_the_agent_after_a_gap_too(office: Office, browser: Browser) -> None:
+async def test_the_last_page_of_the_wizard_finds_the_agent_after_a_gap_too(
+    shared_office: Office, shared_browser: Browser
+) -> None:
     """It is the answer to a form, which cannot be read anew."""
-    window = await signed_in(browser, office.owner)
+    window = await signed_in(shared_browser, shared_office.owner)
     tab = Tab(await window.new_page())
 
     async def too_long_ago(route: Route) -> None:
@@ -46,19 +51,19 @@ async def test_the_last_page_of_the_wizard_finds_the_agent_after_a_gap_too(offic
     await tab.page.get_by_label("Name").fill("crawler")
     await tab.page.get_by_role("button", name="Make a key").click()
     await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
-    async with office.agent("crawler") as agent:
+    async with shared_office.agent("crawler") as agent:
         await agent.join()
         await expect(tab.page.get_by_text("is connected.")).to_be_visible()
     assert tab.complaints == []
 
 
-async def test_a_name_that_cannot_be_is_refused_and_no_key_is_made(office: Office) -> None:
-    path, before = "/dashboard/add-agent", await key_count(office)
-    answer = await office.owner.submit(path, f"{path}/make", name=" ", capabilities="")
+async def test_a_name_that_cannot_be_is_refused_and_no_key_is_made(shared_office: Office) -> None:
+    path, before = "/dashboard/add-agent", await key_count(shared_office)
+    answer = await shared_office.owner.submit(path, f"{path}/make", name=" ", capabilities="")
     assert answer.status_code == 400
     assert "1 to 100 printable characters" in answer.text
-    assert await key_count(office) == before
+    assert await key_count(shared_office) == before
 
 
-async def key_count(office: Office) -> int:
-    return len((await office.hub.hub.administration.keys(office.hub.keys.tenant_id)).items)
+async def key_count(shared_office: Office) -> int:
+    return len((await shared_office.hub.hub.administration.keys(shared_office.hub.keys.tenant_id)).items)
