@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
 from pathlib import Path
@@ -47,10 +47,12 @@ def settings(**real: str) -> dict[str, str]:
 
 
 class SamlHub:
-    def __init__(self, hub: TestHub) -> None:
+    """`public_url` is where providers send people, if that is not the hub itself."""
+
+    def __init__(self, hub: TestHub, public_url: str | None = None) -> None:
         self.hub = hub
         self.url = hub.http_url
-        self.callback = f"{hub.http_url}{CALLBACK}"
+        self.callback = f"{public_url or hub.http_url}{CALLBACK}"
         self.visitors: list[Visitor] = []
 
     def visitor(self) -> Visitor:
@@ -147,9 +149,15 @@ def problem(answer: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def running_saml_hub(directory: Path, **real: str) -> AsyncIterator[SamlHub]:
-    async with running_hub(directory, settings=settings(**real)) as hub:
-        running = SamlHub(hub)
+async def running_saml_hub(
+    directory: Path, *, others: Mapping[str, str] | None = None, public_url: str | None = None, **real: str
+) -> AsyncIterator[SamlHub]:
+    """`others` are further settings."""
+    given = {**settings(**real), **(others or {})}
+    if public_url is not None:
+        given["RINGFORGE__HUB__PUBLIC_URL"] = public_url
+    async with running_hub(directory, settings=given) as hub:
+        running = SamlHub(hub, public_url)
         for name in ("acme", "globex", "small"):
             await hub.tenant(name)
         await running.change("UPDATE tenants SET plan = 'scale' WHERE handle = 'acme'")
