@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ringforge_dashboard.capability import Dashboard
     from ringforge_dashboard.desk import Desk
 
-BEAT_SECONDS = 10.0
-"""How often a stream shows that it lives, and looks whether its person is still signed in."""
+BEAT_SECONDS = 4.0
+"""How often a stream shows that it lives, and looks whether its person is still signed in, or their key still good."""
 PACE_SECONDS = 1.0
 """How soon after something happened the picture of the last hour is drawn anew; when nothing does, every beat."""
 GATHER_SECONDS = 0.1
