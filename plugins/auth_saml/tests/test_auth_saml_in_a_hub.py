@@ -147,6 +147,12 @@ async def test_a_plan_that_is_left_on_the_way_lets_nobody_in_and_one_that_is_bou
     assert not await late.is_signed_in
 
 
+async def test_a_tenant_that_is_suspended_lets_nobody_in(hub: SamlHub) -> None:
+    await hub.change("UPDATE tenants SET suspended_at = 1 WHERE handle = 'globex'")
+    assert "is not there" in problem(await hub.visitor().ask("ada@globex.example"))
+    await hub.change("UPDATE tenants SET suspended_at = NULL WHERE handle = 'globex'")
+
+
 # --- what one tenant's provider may not say -----------------------------------------------------------------------
 
 

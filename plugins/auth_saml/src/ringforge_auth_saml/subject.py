@@ -10,7 +10,7 @@ import msgspec
 from ringforge_auth_saml.documents import EMAIL_ADDRESS, PERSISTENT, Element, NotProven, find_all, find_one, text_of
 
 LONGEST = 1000
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[A-Za-z0-9.-]{1,189}")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>,;:\\\"\[\]()]{1,64}@[A-Za-z0-9.-]{1,189}")
 """Domains as they are on the wire: a letter that only looks like another one, or becomes it, makes no domain ours."""
 
 
