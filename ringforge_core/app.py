@@ -17,12 +17,11 @@ from litestar import Litestar
 from litestar.exceptions import HTTPException, ValidationException
 from prometheus_client import CollectorRegistry
 
-from ringforge_core.administration import Desk, NoRosters, Rosters
+from ringforge_core.administration import Desk
 from ringforge_core.audit import AuditTrail
 from ringforge_core.config import Config, Plugins
 from ringforge_core.errors import Backpressure, RingforgeError, Unavailable
 from ringforge_core.http.addresses import client_address
-from ringforge_core.http.admin.presence import NobodyPresent, Presences
 from ringforge_core.http.admin.routes import administration
 from ringforge_core.http.challenge import challenge_handler
 from ringforge_core.http.connect_check import connect_check_handler
@@ -42,6 +41,7 @@ from ringforge_core.plugin import Periodic
 from ringforge_core.plugin.administration import Administration
 from ringforge_core.plugin.capability import Capability, Nodes, Pushes
 from ringforge_core.plugin.hookspecs import AdapterContext
+from ringforge_core.plugin.presences import NobodyPresent, Presences
 from ringforge_core.plugin.records import Feature
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
@@ -121,7 +121,10 @@ class Hub:
         self.capabilities: list[Capability[Any]] = [
             loaded.capability(self, loaded.settings) for loaded in plugins.capabilities
         ]
-        desk.rosters = next((part for part in self.capabilities if isinstance(part, Rosters)), NoRosters())
+        self._presences: Presences = next(
+            (part for part in self.capabilities if isinstance(part, Presences)), NobodyPresent()
+        )
+        desk.presences = self._presences
         self.quotas.counted = self._counted()
         self.topics = FleetTopics(self.store, self.bus, self._topics(), self.retention_of)
         if self.bus.log_in_store:
@@ -190,7 +193,7 @@ class Hub:
                 metrics_handler(registry, hub.operator_token),
                 docs(),
                 administration(
-                    self.store, self.client_address, self.limits, self._presences(), has_squads=self._has("groups")
+                    self.store, self.client_address, self.limits, self._presences, has_squads=self._has("groups")
                 ),
             ],
             lifespan=[lifespan] if runs_hub else [],
@@ -244,10 +247,6 @@ class Hub:
 
     async def includes(self, tenant_id: str, feature: Feature) -> bool:
         return feature in (await self.limits.plans.of(tenant_id)).features
-
-    def _presences(self) -> Presences:
-        """Whichever capability tells who is connected."""
-        return next((part for part in self.capabilities if isinstance(part, Presences)), NobodyPresent())
 
     def _has(self, capability: str) -> bool:
         return any(part.name == capability for part in self.capabilities)

@@ -3,6 +3,6 @@
 The verbs are those of the REST API and call the same functions; besides, somebody can watch a fleet and speak in it.
 """
 
-from ringforge_core.administration.desk import Desk, NoRosters, Rosters
+from ringforge_core.administration.desk import Desk
 
-__all__ = ["Desk", "NoRosters", "Rosters"]
+__all__ = ["Desk"]

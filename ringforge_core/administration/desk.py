@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Protocol, runtime_checkable
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,6 +26,7 @@ from ringforge_core.identity.tenants import rename_tenant
 from ringforge_core.limits import Quotas, read_usage
 from ringforge_core.plugin.administration import DASHBOARD, AdminKey, Operator, Position, Watch
 from ringforge_core.plugin.capability import AgentSession
+from ringforge_core.plugin.presences import NobodyPresent, Presences
 from ringforge_core.plugin.records import (
     AgentDetail,
     AgentInfo,
@@ -53,24 +54,9 @@ LONGEST_NAME = 100
 FleetName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=TEXT)]
 
 
-@runtime_checkable
-class Rosters(Protocol):
-    """The capability that knows who is connected."""
-
-    def roster_of(self, fleet_id: str) -> Sequence[PresentAgent]:
-        """Who came last comes first."""
-
-
-class NoRosters:
-    """For a hub without the capability presence."""
-
-    def roster_of(self, fleet_id: str) -> Sequence[PresentAgent]:
-        return ()
-
-
 class Desk:
     def __init__(self, store: Store, gateway: Gateway, quotas: Quotas) -> None:
-        self.rosters: Rosters = NoRosters()
+        self.presences: Presences = NobodyPresent()
         self._store = store
         self._gateway = gateway
         self._quotas = quotas
@@ -145,7 +131,7 @@ class Desk:
         )
 
     def present(self, tenant_id: str, fleet_id: str) -> Sequence[PresentAgent]:
-        return self.rosters.roster_of(fleet_id)
+        return self.presences.roster_of(fleet_id)
 
     async def keys(self, tenant_id: str, *, cursor: str | None = None, limit: int = 200) -> Page[KeyInfo]:
         return await self._keys.page(tenant_id, cursor=cursor, limit=limit)

@@ -13,13 +13,14 @@ from litestar.params import JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from ringforge_core.http.admin.call import MOST, AdminCall, Call, Cursor, Id, Limit, Repeatable
-from ringforge_core.http.admin.presence import Presence, Presences
 from ringforge_core.http.admin.refusals import refusals
 from ringforge_core.http.admin.texts import LINE, Capabilities, Name, ShortText
 from ringforge_core.http.errors import on_unprocessable
 from ringforge_core.identity import agents
 from ringforge_core.identity.agents import AgentInfo, AgentPatch
 from ringforge_core.identity.grants import grant_fleet_admin
+from ringforge_core.plugin.presences import Presences
+from ringforge_core.plugin.records import PresentAgent
 from ringforge_core.ports.store import Once
 
 OfFleet = Annotated[str | None, QueryParameter(max_length=100, pattern=LINE, description="Only agents of this fleet.")]
@@ -165,7 +166,7 @@ def entry(agent: AgentInfo, presences: Presences) -> AgentEntry:
     return AgentEntry(**shown, online=presence is not None, presence=_doing(presence) if presence else None)
 
 
-def _doing(presence: Presence) -> AgentPresence:
+def _doing(presence: PresentAgent) -> AgentPresence:
     return AgentPresence(presence.state, presence.task, presence.load, presence.connected_at)
 
 

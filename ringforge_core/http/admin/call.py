@@ -10,10 +10,10 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
-from ringforge_core.http.admin.presence import Presences
 from ringforge_core.identity.actor import Actor
 from ringforge_core.identity.administrators import Administrator
 from ringforge_core.limits import Quotas
+from ringforge_core.plugin.presences import Presences
 from ringforge_core.ports.store import Once, Store
 
 MOST = 200

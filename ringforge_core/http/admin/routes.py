@@ -14,12 +14,12 @@ from ringforge_core.http.admin.call import provide_call
 from ringforge_core.http.admin.fleets import FleetController
 from ringforge_core.http.admin.guards import only_administrators, only_known_parameters, only_possible_ids
 from ringforge_core.http.admin.keys import KeyController
-from ringforge_core.http.admin.presence import Presences
 from ringforge_core.http.admin.squads import SquadController
 from ringforge_core.http.admin.tenants import TenantController
 from ringforge_core.http.idempotency import once_of
 from ringforge_core.http.openapi import ADMIN_KEY
 from ringforge_core.limits import Limits, Quotas
+from ringforge_core.plugin.presences import Presences
 from ringforge_core.ports.store import Store
 
 
