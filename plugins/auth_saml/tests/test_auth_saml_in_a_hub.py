@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import httpx
 import pyotp
 import pytest
 import pytest_asyncio
 from ringforge_accounts import Accounts
-from saml_visitor import ACME, CALLBACK, GLOBEX, KEYS, SMALL, SamlHub, Visitor, asked, problem, running_saml_hub
+from saml_visitor import ACME, CALLBACK, GLOBEX, KEYS, SMALL, SamlHub, Visitor, asked, new_client, problem, running_saml_hub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DEADLINE = 20.0
@@ -262,7 +261,7 @@ async def test_what_is_held_is_sealed_and_only_the_last_answer_is_held(hub: Saml
 async def test_too_large_a_form_is_refused_and_not_kept(hub: SamlHub) -> None:
     visitor = hub.visitor()
     state, _ = await visitor.begin()
-    async with httpx.AsyncClient(base_url=hub.url, timeout=DEADLINE) as page:
+    async with new_client(hub.url) as page:
         answer = await page.post(CALLBACK, data={"SAMLResponse": "A" * 600_000, "RelayState": state})
     assert answer.status_code == 413
     kept = await hub.rows("SELECT max(length(kept)) AS longest FROM sign_in_attempts")

@@ -118,7 +118,8 @@ class FromAddress(Source):
 
     async def read(self) -> IdentityProvider:
         document = bytearray()
-        async with httpx2.AsyncClient(timeout=TIMEOUT_SECONDS) as http, http.stream("GET", self._url) as response:
+        client = await asyncio.to_thread(httpx2.AsyncClient, timeout=TIMEOUT_SECONDS)  # reads authorities from the disk
+        async with client as http, http.stream("GET", self._url) as response:
             if response.status_code != 200:
                 raise ValueError(f"{self._url} answered {response.status_code}")
             async for chunk in response.aiter_bytes():
