@@ -19,14 +19,19 @@ from ringforge_core.plugin.records import Minute
 from ringforge_core.ports.store import Transaction
 from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
+from ringforge_core.testkit.postgres import PostgresServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 RATES = {"RINGFORGE__LIMITS__UNLIMITED__EVENT_RATES": "declared", "RINGFORGE__LIMITS__UNLIMITED__FLEETS": "2"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestHub]:
-    async with running_hub(tmp_path_factory.mktemp("hub"), settings=RATES) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "postgresql"])
+async def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TestHub]:
+    store: dict[str, str] = {}
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        store = {"RINGFORGE__STORE__URL": await server.new_database()}
+    async with running_hub(tmp_path_factory.mktemp("hub"), settings=RATES | store) as running:
         yield running
 
 
