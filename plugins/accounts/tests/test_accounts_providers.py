@@ -106,6 +106,18 @@ async def test_who_is_signed_in_connects_an_identity_and_signs_in_with_it(people
     assert (await come_back(phone, await begin(phone), email="other@example.org")).status_code == 400
 
 
+async def test_the_last_way_in_stays(tmp_path: Path, plugin_directory: PluginDirectory) -> None:
+    plugin_directory.install("mirror", {"auth.mirror": "mirror_plugin"}, MIRROR)
+    async with running_people(tmp_path, registration="self_serve", RINGFORGE__AUTH__USE="mirror") as people:
+        ada = people.browser()
+        await come_back(ada, await begin(ada), email=EMAIL, verified="yes")
+        assert "sign in with nothing else" in problem(await ada.submit("/account/disconnect", page="/account"))
+        again = people.browser()
+        assert (await come_back(again, await begin(again))).status_code == 303
+        await ada.submit("/account/password", page="/account", password=PASSWORD)
+        assert (await ada.submit("/account/disconnect", page="/account")).status_code == 303
+
+
 async def test_an_identity_of_one_account_is_not_taken_by_another(people: People) -> None:
     ada, bob = await people.newcomer(EMAIL), await people.newcomer("bob@example.org")
     for browser, status in ((ada, 303), (bob, 400)):

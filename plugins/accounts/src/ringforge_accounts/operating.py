@@ -68,8 +68,11 @@ async def list_people(store: Store, tenant_id: str | None) -> list[Listed]:
     )  # fmt: skip
     if tenant_id is not None:
         query = query.where(memberships.c.tenant_id == tenant_id)
-    rows = await store.read(lambda connection: connection.execute(query).mappings().fetchall())
-    return [msgspec.convert({**row}, Listed, strict=False) for row in rows]  # SQLite has no booleans
+    rows = await store.read(lambda connection: connection.execute(query).fetchall())
+    return [  # SQLite has no booleans
+        Listed(row.email, row.name, row.tenant, row.role, bool(row.second_factor), bool(row.disabled), row.inserted_at)
+        for row in rows
+    ]
 
 
 async def invite(store: Store, tenant_id: str, *, role: Role, email: str | None, until: datetime) -> str:
