@@ -12,7 +12,7 @@ from bench import build, cores, report, rounds
 from bench.lab import QUICK, Effort, Lab
 from bench.scenarios import ALL as SCENARIOS
 from bench.servers import ALL as SERVERS
-from bench.servers.server import Server
+from bench.servers.server import Contender
 
 QUIET_LOAD = 0.5
 """Load average above which the machine counts as busy with something else."""
@@ -22,7 +22,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def split_by_presence(servers: list[Server]) -> tuple[list[Server], dict[str, str]]:
+def split_by_presence(servers: list[Contender]) -> tuple[list[Contender], dict[str, str]]:
     """Those that can be measured here, and for the others how to install them."""
     missing = {server.name: how for server in servers if (how := server.missing()) is not None}
     return [server for server in servers if server.name not in missing], missing

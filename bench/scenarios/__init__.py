@@ -1,5 +1,7 @@
 """What is measured, in the order in which it is run."""
 
+from typing import Any
+
 from bench.scenarios.direct_messages import DirectMessages
 from bench.scenarios.durable import DurableWrites
 from bench.scenarios.event_bus import EventBus
@@ -14,7 +16,7 @@ from bench.scenarios.slow_readers import SlowReaders
 from bench.scenarios.start import Start
 from bench.scenarios.two_hubs import TwoHubs
 
-ALL: tuple[Scenario, ...] = (
+ALL: tuple[Scenario[Any], ...] = (
     FanOut(),
     EphemeralFanOut(),
     FanOutFrom32(),

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bench.lab import Lab, Reading, faults, limits
 from bench.loadgen import Direct
-from bench.scenarios.scenario import Metric, Scenario
+from bench.scenarios.scenario import Metric, ServerScenario
 from bench.servers.server import Server, Verb
 
 AGENTS = 100
@@ -24,7 +24,7 @@ def lost(result: Direct) -> tuple[str, ...]:
     return (*found, *faults(result))
 
 
-class DirectMessages(Scenario):
+class DirectMessages(ServerScenario):
     name = "direct"
     title = "50 pairs of agents, each has one message to its partner open; acknowledged after the commit on the hub"
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -33,11 +33,11 @@ class DirectMessages(Scenario):
         Metric(name="each_p99", unit="ms to the recipient, p99", decimals=1),
     )
 
-    def applies_to(self, server: Server) -> bool:
-        return Verb.DIRECT in server.verbs
+    def applies_to(self, contender: Server) -> bool:
+        return Verb.DIRECT in contender.verbs
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        with lab.start(server) as running:
+    def measure(self, lab: Lab, contender: Server) -> Reading:
+        with lab.start(contender) as running:
             # The reference makes pairs in the order in which they join, so they come one after another.
             result = lab.run(Direct, running, running.pushes[Verb.DIRECT], connections=AGENTS, window=1, opening=1)
         return Reading(

@@ -10,10 +10,10 @@ from bench.scenarios.requests import unanswered
 from bench.scenarios.scenario import Metric, Scenario
 from bench.servers.event_buses import HubOnBroker, Writer, seconds_behind
 from bench.servers.hub import Hub
-from bench.servers.server import Server, Verb
+from bench.servers.server import Verb
 
 
-class EventBus(Scenario):
+class EventBus(Scenario[Hub | Writer]):
     name = "event-bus"
     title = (
         "100 agents, one change open each, acknowledged after its commit and carried to a broker; its client alone beside"
@@ -24,14 +24,13 @@ class EventBus(Scenario):
         Metric(name="behind", unit="s until the bus had the last", decimals=2),
     )
 
-    def applies_to(self, server: Server) -> bool:
-        return isinstance(server, Hub | Writer)
+    kinds = (Hub, Writer)
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        if isinstance(server, Writer):
-            written = server.write(lab.cores.server, lab.effort.seconds)
+    def measure(self, lab: Lab, contender: Hub | Writer) -> Reading:
+        if isinstance(contender, Writer):
+            written = contender.write(lab.cores.server, lab.effort.seconds)
             return Reading(values={"replies": written.one_by_one, "slices": written.in_slices})
-        with lab.start(server) as running:
+        with lab.start(contender) as running:
             result = lab.run(Request, running, running.pushes[Verb.WRITE], connections=100, window=1)
-            behind = seconds_behind(running) if isinstance(server, HubOnBroker) else 0.0
+            behind = seconds_behind(running) if isinstance(contender, HubOnBroker) else 0.0
         return Reading(values={"replies": result.rate, "behind": behind}, faults=unanswered(result), remarks=limits(result))

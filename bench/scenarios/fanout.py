@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bench.lab import Lab, Reading, faults, limits
 from bench.loadgen import Fanout
-from bench.scenarios.scenario import Metric, Scenario
+from bench.scenarios.scenario import Metric, ServerScenario
 from bench.servers.server import Server, Verb
 
 MEMBERS = 1000
@@ -32,18 +32,18 @@ def undelivered(result: Fanout) -> tuple[str, ...]:
     return (*found, *faults(result))
 
 
-class FanOut(Scenario):
+class FanOut(ServerScenario):
     name = "fanout"
     title = "1,000 members, one publisher that waits for each acknowledgement; durable on the hub"
     metrics: ClassVar[tuple[Metric, ...]] = (ONE_PUBLISHER, CPU, TO_LAST)
     verb = Verb.PUBLISH
     publishers = 1
 
-    def applies_to(self, server: Server) -> bool:
-        return self.verb in server.verbs
+    def applies_to(self, contender: Server) -> bool:
+        return self.verb in contender.verbs
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        with lab.start(server) as running:
+    def measure(self, lab: Lab, contender: Server) -> Reading:
+        with lab.start(contender) as running:
             result = lab.run(Fanout, running, running.pushes[self.verb], connections=MEMBERS, publishers=self.publishers)
         return Reading(
             values={
@@ -62,8 +62,8 @@ class EphemeralFanOut(FanOut):
     title = "the same with an event that is kept nowhere"
     verb = Verb.PUBLISH_EPHEMERAL
 
-    def applies_to(self, server: Server) -> bool:
-        return super().applies_to(server) and Verb.WRITE in server.verbs  # without it all is ephemeral
+    def applies_to(self, contender: Server) -> bool:
+        return super().applies_to(contender) and Verb.WRITE in contender.verbs  # without it all is ephemeral
 
 
 class FanOutFrom32(FanOut):

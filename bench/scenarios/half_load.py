@@ -7,13 +7,13 @@ from typing import ClassVar
 from bench.lab import Lab, Reading
 from bench.loadgen import Fanout
 from bench.scenarios.fanout import MEMBERS, undelivered
-from bench.scenarios.scenario import Metric, Scenario
+from bench.scenarios.scenario import Metric, ServerScenario
 from bench.servers.server import Server, Verb
 
 PUBLISHERS = 32
 
 
-class HalfLoad(Scenario):
+class HalfLoad(ServerScenario):
     name = "half-load"
     title = "1,000 members, 32 publishers on a schedule at half of what the server did just before"
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -22,11 +22,11 @@ class HalfLoad(Scenario):
         Metric(name="publishes", unit="publishes/s"),
     )
 
-    def applies_to(self, server: Server) -> bool:
-        return Verb.PUBLISH in server.verbs
+    def applies_to(self, contender: Server) -> bool:
+        return Verb.PUBLISH in contender.verbs
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        with lab.start(server) as running:
+    def measure(self, lab: Lab, contender: Server) -> Reading:
+        with lab.start(contender) as running:
             full = lab.run(Fanout, running, running.pushes[Verb.PUBLISH], connections=MEMBERS, publishers=PUBLISHERS)
             half = lab.run(
                 Fanout,

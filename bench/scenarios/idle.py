@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bench.lab import Lab, Reading, faults
 from bench.loadgen import Idle
-from bench.scenarios.scenario import Metric, Scenario
+from bench.scenarios.scenario import Metric, ServerScenario
 from bench.servers.server import Server
 
 BASE = 50
@@ -15,18 +15,18 @@ BASE = 50
 PER_CONNECTION = Metric(name="bytes", unit="bytes a connection", at_most=8192)
 
 
-class Idle1000(Scenario):
+class Idle1000(ServerScenario):
     name = "idle"
     title = "1,000 idle connections, each an authenticated agent joined to the same fleet"
     metrics: ClassVar[tuple[Metric, ...]] = (PER_CONNECTION,)
     connections = 1000
     fleets = 1
 
-    def applies_to(self, server: Server) -> bool:
-        return bool(server.verbs)
+    def applies_to(self, contender: Server) -> bool:
+        return bool(contender.verbs)
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        with lab.start(server, self.fleets) as running:
+    def measure(self, lab: Lab, contender: Server) -> Reading:
+        with lab.start(contender, self.fleets) as running:
             result = lab.run(Idle, running, connections=BASE + self.connections, base=BASE)
         lost = result.joined - result.held
         return Reading(

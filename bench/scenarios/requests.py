@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bench.lab import Lab, Reading, faults, limits
 from bench.loadgen import Request
-from bench.scenarios.scenario import Metric, Scenario
+from bench.scenarios.scenario import Metric, ServerScenario
 from bench.servers.server import Server, Verb
 
 CPU = Metric(name="cpu", unit="µs of CPU a reply", decimals=1)
@@ -17,7 +17,7 @@ def unanswered(result: Request) -> tuple[str, ...]:
     return (*((f"{missing} requests without a reply",) if missing else ()), *faults(result))
 
 
-class Requests(Scenario):
+class Requests(ServerScenario):
     name = "requests"
     title = "100 clients, 8 requests open each"
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -30,11 +30,11 @@ class Requests(Scenario):
     fleets = 20
     """Several, so that what a fleet answers about itself is small."""
 
-    def applies_to(self, server: Server) -> bool:
-        return self.verb in server.verbs
+    def applies_to(self, contender: Server) -> bool:
+        return self.verb in contender.verbs
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        with lab.start(server, self.fleets) as running:
+    def measure(self, lab: Lab, contender: Server) -> Reading:
+        with lab.start(contender, self.fleets) as running:
             result = lab.run(Request, running, running.pushes[self.verb], connections=100, window=self.window)
             event = running.pushes[self.verb].event
         return Reading(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import msgspec
 
 from bench.lab import Lab, Reading
-from bench.servers.server import Server
+from bench.servers.server import Contender, Server
+
+Measurable = TypeVar("Measurable", bound=Contender)
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,14 +29,21 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """Phoenix's value as a share of the reference's, as quoted in README.md: not measured in this run."""
 
 
-class Scenario(ABC):
+class Scenario(ABC, Generic[Measurable]):
+    """Measures contenders of its `kinds`."""
+
     name: ClassVar[str]
     title: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
+    kinds: ClassVar[tuple[type[Contender], ...]]
+
+    def applies_to(self, contender: Measurable) -> bool:
+        return True
 
     @abstractmethod
-    def applies_to(self, server: Server) -> bool: ...
+    def measure(self, lab: Lab, contender: Measurable) -> Reading:
+        """Start the contender as often as needed, measure, and give a value for each metric."""
 
-    @abstractmethod
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        """Start the server as often as needed, measure, and give a value for each metric."""
+
+class ServerScenario(Scenario[Server]):
+    kinds = (Server,)

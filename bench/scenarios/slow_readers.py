@@ -7,7 +7,7 @@ from typing import ClassVar
 from bench.lab import Lab, Reading
 from bench.loadgen import Fanout
 from bench.scenarios.fanout import undelivered
-from bench.scenarios.scenario import Metric, Scenario
+from bench.scenarios.scenario import Metric, ServerScenario
 from bench.servers.server import Server, Verb
 
 MEMBERS, STALLED = 200, 5
@@ -18,7 +18,7 @@ PADDING = 8_000
 SECONDS_AT_LEAST = 4
 
 
-class SlowReaders(Scenario):
+class SlowReaders(ServerScenario):
     name = "slow-readers"
     title = "200 members, 32 publishers, 8 KB each; then 5 members stop reading: what the others notice"
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -29,13 +29,13 @@ class SlowReaders(Scenario):
         Metric(name="closed", unit="of the 5 closed", at_least=STALLED),
     )
 
-    def applies_to(self, server: Server) -> bool:
+    def applies_to(self, contender: Server) -> bool:
         # The reference waits for whoever does not read, by design: there is nothing to compare.
-        return Verb.PUBLISH in server.verbs and server.name != "reference"
+        return Verb.PUBLISH in contender.verbs and contender.name != "reference"
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
+    def measure(self, lab: Lab, contender: Server) -> Reading:
         seconds = max(lab.effort.seconds, SECONDS_AT_LEAST)
-        with lab.start(server) as running:
+        with lab.start(contender) as running:
             result = lab.run(
                 Fanout,
                 running,

@@ -8,10 +8,9 @@ from typing import ClassVar
 from bench.lab import Lab, Reading
 from bench.scenarios.scenario import Metric, Scenario
 from bench.servers.routes import Route
-from bench.servers.server import Server
 
 
-class TwoHubs(Scenario):
+class TwoHubs(Scenario[Route]):
     name = "two-hubs"
     title = "200 events a second, published at one hub and delivered at it and at another; beside the bare client libraries"
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -22,12 +21,10 @@ class TwoHubs(Scenario):
         Metric(name="added_p50", unit="ms added by the second hub, p50", decimals=1),
     )
 
-    def applies_to(self, server: Server) -> bool:
-        return isinstance(server, Route)
+    kinds = (Route,)
 
-    def measure(self, lab: Lab, server: Server) -> Reading:
-        assert isinstance(server, Route)  # noqa: S101 — what `applies_to` said, for the type checker
-        found = server.measure(lab.effort.seconds)
+    def measure(self, lab: Lab, contender: Route) -> Reading:
+        found = contender.measure(lab.effort.seconds)
         values = {f"there_p{share}": _percentile(found.there, share) for share in (50, 99)}
         if found.here:
             values |= {f"here_p{share}": _percentile(found.here, share) for share in (50, 99)}

@@ -13,19 +13,19 @@ from bench.servers.routes import (
     TwoHubsOnPostgres,
     TwoHubsOnPulsar,
 )
-from bench.servers.server import Server
+from bench.servers.server import Contender
 
 HUB = Hub()
 REFERENCE = Reference()
-PEERS: tuple[Server, ...] = (Nats(), NodeWs())
-BUSES: tuple[Server, ...] = (
+PEERS: tuple[Contender, ...] = (Nats(), NodeWs())
+BUSES: tuple[Contender, ...] = (
     HubOnKafka(), KafkaAdapter(), Aiokafka(), HubOnPulsar(), PulsarAdapter(), PulsarClient(),
 )  # fmt: skip
 """Measured by the scenario event-bus alone."""
 
-ROUTES: tuple[Server, ...] = (
+ROUTES: tuple[Contender, ...] = (
     TwoHubsOnPostgres(), BareNotify(), TwoHubsOnKafka(), BareKafka(), TwoHubsOnPulsar(), BarePulsar(),
 )  # fmt: skip
 """Measured as a whole, by the scenario two-hubs."""
 
-ALL: tuple[Server, ...] = (HUB, REFERENCE, *PEERS, *BUSES, *ROUTES)
+ALL: tuple[Contender, ...] = (HUB, REFERENCE, *PEERS, *BUSES, *ROUTES)

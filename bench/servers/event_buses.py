@@ -17,7 +17,7 @@ import msgspec
 from bench.cores import on_core
 from bench.servers.child import CannotServe
 from bench.servers.hub import Hub
-from bench.servers.server import Running, Server, Verb
+from bench.servers.server import Contender, Running, Verb
 from ringforge_core.testkit.kafka import own_kafka_broker
 from ringforge_core.testkit.maven import missing_program
 from ringforge_core.testkit.pulsar import own_pulsar_server
@@ -96,18 +96,14 @@ def _backlog(port: int) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("ringforge_bus_backlog "))
 
 
-class Writer(Server):
+class Writer(Contender):
     """A program that only writes to a broker; `kind` says with what."""
 
-    verbs: ClassVar[frozenset[Verb]] = frozenset()
     kind: ClassVar[str]
     program: ClassVar[str]
 
     def missing(self) -> str | None:
         return _missing()
-
-    def start(self, core: int, fleets: int = 1) -> AbstractContextManager[Running]:
-        raise NotImplementedError("a writer is measured as a whole, see `write`")
 
     @abstractmethod
     def broker(self) -> AbstractContextManager[Sequence[str]]:

@@ -9,14 +9,14 @@ import tempfile
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 from ringforge import Agent
 
-from bench.servers.server import Running, Server, Verb
+from bench.servers.server import Contender
 from ringforge_core.testkit.hub_process import HubProcess
 from ringforge_core.testkit.kafka import kafka_broker
 from ringforge_core.testkit.postgres import postgres_server
@@ -37,17 +37,13 @@ class Latencies(msgspec.Struct):
     there: list[float] = []
 
 
-class Route(Server):
+class Route(Contender):
     """`bus` names what carries the events."""
 
-    verbs: ClassVar[frozenset[Verb]] = frozenset()
     bus: ClassVar[str]
 
     def missing(self) -> str | None:
         return None
-
-    def start(self, core: int, fleets: int = 1) -> AbstractContextManager[Running]:
-        raise NotImplementedError("a route is measured as a whole, see `measure`")
 
     @abstractmethod
     def measure(self, seconds: float) -> Latencies:

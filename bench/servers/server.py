@@ -58,15 +58,20 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     """How this server is asked to do each of its verbs."""
 
 
-class Server(ABC):
+class Contender(ABC):
+    """What is measured beside others, in whatever way a scenario does that."""
+
     name: ClassVar[str]
     title: ClassVar[str]
-    verbs: ClassVar[frozenset[Verb]] = frozenset(Verb)
-    """What it can do; scenarios that need more leave it out."""
 
     @abstractmethod
     def missing(self) -> str | None:
         """What to install before it can run; None when nothing is missing."""
+
+
+class Server(Contender):
+    verbs: ClassVar[frozenset[Verb]] = frozenset(Verb)
+    """What it can do; scenarios that need more leave it out."""
 
     @abstractmethod
     def start(self, core: int, fleets: int = 1) -> AbstractContextManager[Running]:
