@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import pytest_asyncio
-from passkeys_town import Town, Visitor, problem, running_node, smtp_server
+import sqlalchemy as sa
+from passkeys_town import DEADLINE, Town, Visitor, hidden, problem, running_node, smtp_server
 from software_authenticator import Authenticator
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringforge_core.testkit.postgres import PostgresServer, postgres_server
 
@@ -74,10 +76,31 @@ async def test_of_two_ways_in_that_are_taken_away_at_two_hubs_at_once_one_stays(
     cat, _ = await first.with_passkey("cat")
     await cat.add(Authenticator(URL), "Second")
     await first.run("UPDATE users SET password_hash = NULL WHERE email = 'cat@example.org'")
-    sent = []
+    both = []
     for visitor, (passkey_id, _) in zip((cat, at(second, cat)), await cat.passkeys(), strict=True):
         path = f"/passkeys/{passkey_id}/remove"
-        sent.append(visitor.submit(path, path))
+        both.append((visitor, path, hidden((await visitor.open(path)).text, path)))
+    async with held(second, "SELECT id FROM passkeys FOR UPDATE") as waiting:
+        sent = [asyncio.create_task(visitor.post(path, **form)) for visitor, path, form in both]
+        await waiting(2)
     answers = await asyncio.gather(*sent)
     assert sorted(answer.status_code for answer in answers) == [303, 400]
     assert len(await cat.passkeys()) == 1
+
+
+@asynccontextmanager
+async def held(town: Town, lock: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Holds rows, so that what changes them comes to wait; what it gives waits until so many do."""
+    url = sa.make_url(town.hub.hub.config.store.url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(url)
+
+    async def waiting(count: int) -> None:
+        query = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        async with asyncio.timeout(DEADLINE), engine.connect() as connection:
+            while (await connection.execute(query)).scalar_one() < count:  # noqa: ASYNC110 — PostgreSQL knows it
+                await asyncio.sleep(0.02)
+
+    async with engine.begin() as holder:
+        await holder.execute(sa.text(lock))
+        yield waiting
+    await engine.dispose()
