@@ -26,6 +26,11 @@ def migrate(connection: sa.Connection, packages: Sequence[str]) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
     for package in _outdated(connection, packages):
         _upgrade(connection, package)
+    if misnamed := _outdated(connection, packages):
+        raise PluginError(
+            f"The newest migration of {misnamed[0]}, {_newest(misnamed[0])}, is in a file of another name.",
+            fix="Name the file as its `revision`: else every start would look for something to upgrade.",
+        )
 
 
 def version_table(package: str) -> str:

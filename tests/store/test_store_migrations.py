@@ -142,3 +142,9 @@ def test_a_start_with_nothing_to_migrate_does_not_load_alembic(tmp_path: Path) -
     command = [sys.executable, "-c", OPEN_AND_CLOSE, f"sqlite:///{tmp_path}/hub.db"]
     loaded = [subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() for _ in range(2)]  # noqa: S603 — our own code
     assert loaded == ["True", "False"]
+
+
+async def test_a_migration_in_a_file_of_another_name_is_named(url: str, proverbs: Path) -> None:
+    (proverbs / "0001_proverbs.py").rename(proverbs / "0001_sayings.py")
+    with pytest.raises(PluginError, match="0001_sayings"):
+        await SqlStore(url, migrations=[PROVERBS]).open()
