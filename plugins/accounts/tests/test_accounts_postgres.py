@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from accounts_browser import PASSWORD, People, hidden_fields, problem, running_people
+import sqlalchemy as sa
+from accounts_browser import DEADLINE, PASSWORD, People, hidden_fields, problem, running_people
+from ringforge_accounts.tables import mails
 
+from ringforge_core.ports.auth import Mail
 from ringforge_core.testkit.postgres import PostgresServer, postgres_server
 
 EMAIL = "ada@example.org"
@@ -45,7 +48,51 @@ async def test_a_persons_way_from_the_waitlist_to_a_team(people: People) -> None
     assert not await eve.signed_in
     answer = await eve.submit("/auth/login", email="eve@example.org", password=PASSWORD)
     assert "not right" in problem(answer)
-    assert await (await people.signed_in("eve@example.org", "seven other bridges over copper")).signed_in
+    eve = await people.signed_in("eve@example.org", "seven other bridges over copper")
+
+    fields = {"email": "eve@new.example", "password": "seven other bridges over copper"}
+    await eve.submit("/settings/email", page="/settings", **fields)
+    path = await people.mailbox.link("eve@new.example")
+    assert (await eve.submit("/settings/email/confirm", page=path)).status_code == 303
+    fields = {"confirm": "eve@new.example", "password": "seven other bridges over copper"}
+    kept = await eve.submit("/settings/delete", page="/settings", **fields)
+    assert "last owner of Eve" in problem(kept)
+    bob = await people.newcomer("bob@example.org", await people.invitation(owner))
+    gone = await bob.submit("/settings/delete", page="/settings", confirm="bob@example.org", password=PASSWORD)
+    assert gone.headers["location"] == "/auth/login"
+    assert not await bob.signed_in
+
+
+async def test_of_two_owners_who_go_at_once_one_stays(people: People) -> None:
+    owner = await people.owner()
+    bob = await people.newcomer("bob@example.org", await people.invitation(owner, role="owner"))
+    forms = [hidden_fields(await browser.open("/settings"), "/settings/delete") for browser in (owner, bob)]
+    answers = await asyncio.gather(
+        owner.post("/settings/delete", **forms[0], confirm="olga@example.org", password=PASSWORD),
+        bob.post("/settings/delete", **forms[1], confirm="bob@example.org", password=PASSWORD),
+    )
+    assert sorted(answer.status_code for answer in answers) == [303, 400]
+
+
+async def test_two_hubs_send_each_mail_once(tmp_path: Path, server: PostgresServer) -> None:
+    both = {"RINGFORGE__STORE__URL": await server.new_database(), "encryption_key": "one for both"}
+    async with (
+        running_people(tmp_path / "1", **both, RINGFORGE__HUB__NODE="node-1") as first,
+        running_people(tmp_path / "2", **both, RINGFORGE__HUB__NODE="node-2") as second,
+    ):
+        for number in range(20):
+            await first.accounts.mailer.send(Mail(f"p{number}@example.org", "Hello", "Hello"))
+            second.accounts.mailer.wake()
+        async with asyncio.timeout(DEADLINE):
+            while await waiting(first):  # noqa: ASYNC110 — rows of a database tell nobody
+                await asyncio.sleep(0.05)
+        sent = [str(message["To"]) for message in first.mailbox.messages + second.mailbox.messages]
+        assert sorted(sent) == sorted(f"p{number}@example.org" for number in range(20))
+
+
+async def waiting(people: People) -> int:
+    query = sa.select(sa.func.count()).select_from(mails)
+    return await people.hub.hub.store.read(lambda connection: connection.execute(query).scalar_one())
 
 
 async def test_of_many_at_once_one_uses_the_invitation(people: People) -> None:

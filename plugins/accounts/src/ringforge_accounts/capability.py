@@ -146,7 +146,7 @@ class Accounts(Capability[AccountsSettings]):
             open_to_all,
             out,
             *(
-                browser_routes(self.hub, path, self._with_desk([pages], _guard_people), role="viewer")
+                browser_routes(self.hub, path, self._with_desk([pages], only_people), role="viewer")
                 for path, pages in of_people
             ),
         ]
@@ -160,13 +160,6 @@ class Accounts(Capability[AccountsSettings]):
 
         provide = {"desk": Provide(desk, sync_to_thread=False)}
         return [Router("/", route_handlers=handlers, dependencies=provide, guards=guards)]
-
-
-async def _guard_people(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """An admin key is nobody in particular: it has no account, and belongs to no team."""
-    person: SignedIn = connection.state.person
-    if person.key_id is not None:
-        raise Forbidden("You signed in with an admin key; this page is for people.", fix="Sign in with your own account.")
 
 
 def _guard_forms(accounts: Accounts) -> Guard:

@@ -57,8 +57,8 @@ class AccountsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     encryption_key: Annotated[
         Secret | None,
         Meta(
-            description="What second factors are encrypted under; the same on every node. Without it the hub makes a key"
-            " file in its data directory, which suits a single node.",
+            description="What second factors and waiting mails are encrypted under; the same on every node, else it does"
+            " not start. Without it the hub makes a key file in its data directory, which suits a single node.",
             examples=["file:/run/secrets/accounts_key"],
         ),
     ] = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from litestar import Request
 
+from ringforge_accounts.letter_box import post
 from ringforge_accounts.pages.desk import Desk, Page
 from ringforge_accounts.pages.places import SECURITY
 from ringforge_accounts.pages.rendering import html_of, scripts_of
@@ -55,8 +56,12 @@ class AccountsEntrance:
         shown = {"parts": html_of([part]), "scripts": scripts_of([part])}
         return await self._desk(request).show(SECURITY, template="part.html", title=title, error=error, **shown)
 
-    async def send(self, mail: Mail) -> None:
-        await self._accounts.mailer.send(mail)
+    def letter(self, mail: Mail) -> Callable[[Transaction], None]:
+        sealed = self._accounts.mailer.seal(mail)
+        return lambda tx: post(tx, sealed)
+
+    def send_letters(self) -> None:
+        self._accounts.mailer.wake()
 
     def ways_in(self, tx: Transaction, user_id: str) -> int:
         accounts = self._accounts
