@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pytest
 from dashboard_visitor import Office, Tab, signed_in
 from playwright.async_api import Browser, expect
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-async def test_agents_come_change_and_go_without_a_reload(office: Office, browser: Browser) -> None:
-    window = await signed_in(browser, office.owner)
+
+async def test_agents_come_change_and_go_without_a_reload(shared_office: Office, shared_browser: Browser) -> None:
+    window = await signed_in(shared_browser, shared_office.owner)
     tab = Tab(await window.new_page())
     await tab.page.goto("/dashboard/agents")
     await expect(tab.page.get_by_text("Nobody is connected")).to_be_visible()
     await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
-    async with office.agent("ada") as ada:
+    async with shared_office.agent("ada") as ada:
         await ada.join()
         row = tab.page.get_by_role("row", name="ada")
         await expect(row).to_contain_text("online")
@@ -25,12 +28,12 @@ async def test_agents_come_change_and_go_without_a_reload(office: Office, browse
     assert tab.complaints == []
 
 
-async def test_activity_shows_as_it_happens(office: Office, browser: Browser) -> None:
-    window = await signed_in(browser, office.owner)
+async def test_activity_shows_as_it_happens(shared_office: Office, shared_browser: Browser) -> None:
+    window = await signed_in(shared_browser, shared_office.owner)
     tab = Tab(await window.new_page())
     await tab.page.goto("/dashboard")
     await expect(tab.page.get_by_text("Nothing has happened yet")).to_be_visible()
-    async with office.agent("ada") as ada:
+    async with shared_office.agent("ada") as ada:
         await ada.join()
         for number in range(3):
             await ada.ok("activity:broadcast", {"kind": "discovery", "description": f"found {number}"})
