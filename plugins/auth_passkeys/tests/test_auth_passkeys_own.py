@@ -187,6 +187,14 @@ async def test_who_is_not_signed_in_is_led_to_the_sign_in(town: Town) -> None:
     assert (await browser.post("/passkeys/add/challenge")).headers["location"].startswith("/auth/login")
 
 
+async def test_an_admin_key_has_no_passkeys(town: Town) -> None:
+    browser = town.visitor()
+    answer = await browser.submit("/auth/login", "/auth/api-key", api_key=town.hub.keys.admin_key)
+    assert answer.status_code == 303
+    for path in ("/passkeys/add", "/passkeys/00000000-0000-0000-0000-000000000000"):
+        assert (await browser.client.get(path)).status_code == 403
+
+
 async def test_a_person_who_is_deleted_leaves_no_passkey(town: Town) -> None:
     _, key = await town.with_passkey("del")
     await town.run("DELETE FROM users WHERE email = 'del@example.org'")

@@ -24,7 +24,7 @@ from ringforge_core.plugin.web.entrance import (
     forget_added,
     sign_in_methods,
 )
-from ringforge_core.plugin.web.guard import SESSION_COOKIE, Person, only_signed_in, person_of
+from ringforge_core.plugin.web.guard import SESSION_COOKIE, Person, only_people, only_signed_in, person_of
 from ringforge_core.plugin.web.navigation import wants_page
 from ringforge_core.plugin.web.page import Page, Visit
 from ringforge_core.plugin.web.people import ROLES, Membership, People, Role, SignedIn, people_of
@@ -57,6 +57,7 @@ __all__ = [
     "entrance_of",
     "forget_added",
     "is_https_url",
+    "only_people",
     "only_signed_in",
     "people_of",
     "person_of",

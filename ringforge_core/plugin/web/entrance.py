@@ -7,6 +7,7 @@ provider proves, or a mail, there is the port Auth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -80,8 +81,11 @@ class Entrance(Protocol):
     ) -> Response[Any]:
         """A page of who is signed in, in the shell of the pages about people."""
 
-    async def send(self, mail: Mail) -> None:
-        """Send it in the background."""
+    def letter(self, mail: Mail) -> Callable[[Transaction], None]:
+        """The mail as a part of the change that promises it: it is sent when that is committed, whatever happens then."""
+
+    def send_letters(self) -> None:
+        """There is a letter: send it now, and not only at the next look."""
 
     def ways_in(self, tx: Transaction, user_id: str) -> int:
         """As that of a method: password, identities of elsewhere, links by mail. The person's row is locked until the

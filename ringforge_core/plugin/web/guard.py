@@ -47,6 +47,13 @@ def only_signed_in(hub: Hub, role: Role = "viewer") -> Guard:
     return guard
 
 
+async def only_people(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard after `only_signed_in`: an admin key is nobody in particular, it has no account and belongs to no team."""
+    person: SignedIn = connection.state.person
+    if person.key_id is not None:
+        raise Forbidden("You signed in with an admin key; this page is for people.", fix="Sign in with your own account.")
+
+
 def person_of(request: Request[Any, Any, Any]) -> SignedIn:
     """Who the guard let in."""
     person: SignedIn = request.state.person

@@ -54,6 +54,7 @@ from ringforge_core.plugin.web import (
     check_csrf,
     count_ways_in,
     forget_added,
+    only_people,
 )
 
 

@@ -21,7 +21,7 @@ from ringforge_auth_passkeys.relying_party import relying_party
 from ringforge_auth_passkeys.rendering import part
 from ringforge_core.errors import Refused
 from ringforge_core.plugin import Capability, Hub, NoSettings, Periodic
-from ringforge_core.plugin.web import VISIT_COOKIE, PagePart, SignedIn, browser_routes, check_csrf
+from ringforge_core.plugin.web import VISIT_COOKIE, PagePart, SignedIn, browser_routes, check_csrf, only_people
 from ringforge_core.ports.store import Transaction
 
 CLEAN_EVERY_SECONDS = 600.0
@@ -45,14 +45,14 @@ class Passkeys(Capability[NoSettings]):
         def desk(request: Request[Any, Any, Any]) -> Desk:
             return Desk(self.hub, request)
 
-        def with_desk(*handlers: ControllerRouterHandler, guards: Sequence[Guard] = ()) -> Router:
+        def with_desk(*handlers: ControllerRouterHandler, guard: Guard) -> Router:
             provide = {"desk": Provide(desk, sync_to_thread=False)}
-            return Router("/", route_handlers=handlers, dependencies=provide, guards=list(guards))
+            return Router("/", route_handlers=handlers, dependencies=provide, guards=[guard])
 
         return [
             browser_routes(self.hub, "/passkeys/static", [script_file]),
-            browser_routes(self.hub, "/passkeys/sign-in", [with_desk(SignInRoutes, guards=[_guard_browser(self.hub)])]),
-            browser_routes(self.hub, "/passkeys", [with_desk(AddPages, OwnPages)], role="viewer"),
+            browser_routes(self.hub, "/passkeys/sign-in", [with_desk(SignInRoutes, guard=_guard_browser(self.hub))]),
+            browser_routes(self.hub, "/passkeys", [with_desk(AddPages, OwnPages, guard=only_people)], role="viewer"),
         ]
 
     async def sign_in_part(self, request: Request[Any, Any, Any], *, csrf: str, next_path: str) -> PagePart | None:

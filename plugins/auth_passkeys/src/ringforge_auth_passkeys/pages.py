@@ -20,7 +20,6 @@ from ringforge_auth_passkeys.proofs import add_passkey, sign_in
 from ringforge_auth_passkeys.rendering import SCRIPT, part, script
 from ringforge_core.errors import Refused
 from ringforge_core.plugin.web import Person, SignedIn, check_fresh, count_ways_in
-from ringforge_core.ports.auth import Mail
 
 Page = Response[Any]
 
@@ -72,10 +71,10 @@ class AddPages(Controller):
         check_fresh(person)
         form = await desk.form()
         try:
-            name = await add_passkey(desk, person, form)
+            await add_passkey(desk, person, form)
         except Refused as error:
             return await _add_page(desk, person, error, name=form.name)
-        await desk.entrance.send(_added_mail(person, name, desk.base_url))
+        desk.entrance.send_letters()
         return Redirect(desk.entrance.security_path, status_code=303)
 
 
@@ -132,11 +131,3 @@ async def _own_page(
     template, title = ("remove.html", f"Remove {own.name}?") if removing else ("rename.html", f"Rename {own.name}")
     shown = part(template, csrf=person.csrf_token, passkey=own, back=desk.entrance.security_path)
     return await desk.entrance.page(desk.request, shown, title=title, error=error)
-
-
-def _added_mail(person: SignedIn, name: str, base_url: str) -> Mail:
-    return Mail(
-        person.email, "A passkey was added to your account",
-        f"The passkey “{name}” was added to your Ringforge account: who has it signs in as you.\n\n"
-        f"If it was not you, set a new password, remove the passkey and end all sessions: {base_url}/",
-    )  # fmt: skip

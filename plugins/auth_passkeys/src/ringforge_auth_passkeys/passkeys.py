@@ -51,6 +51,8 @@ class Actor(msgspec.Struct, frozen=True):
 
 
 class Add(msgspec.Struct, frozen=True, kw_only=True):
+    """`letter` sends the mail that tells of it."""
+
     by: Actor
     id: str
     credential_id: bytes
@@ -60,6 +62,7 @@ class Add(msgspec.Struct, frozen=True, kw_only=True):
     synced: bool
     transports: list[str]
     name: str
+    letter: Callable[[Transaction], None]
     at: datetime
 
 
@@ -154,8 +157,9 @@ def _add(tx: Transaction, command: Add) -> RingforgeError | None:
     if count_of(tx, command.by.user_id) >= MOST:
         return Conflict(f"You have {MOST} passkeys.", reason="too_many_passkeys", fix="Remove one that you need no more.")
     row = msgspec.structs.asdict(command)
-    del row["by"], row["at"]
+    del row["by"], row["letter"], row["at"]
     tx.execute(passkeys.insert(), {**row, "user_id": command.by.user_id, "inserted_at": command.at})
+    command.letter(tx)
     _tell(tx, command.by, "user.passkey_added", command.id, name=command.name)
     return None
 

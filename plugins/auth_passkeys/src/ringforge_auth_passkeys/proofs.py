@@ -8,6 +8,7 @@ from ringforge_auth_passkeys.desk import AnswerForm, Desk
 from ringforge_core.errors import Unauthenticated
 from ringforge_core.plugin import new_uuid, now
 from ringforge_core.plugin.web import SignedIn
+from ringforge_core.ports.auth import Mail
 
 TRANSPORTS = frozenset({"ble", "hybrid", "internal", "nfc", "smart-card", "usb"})
 """How a browser may reach an authenticator, of WebAuthn's registry."""
@@ -32,8 +33,8 @@ async def sign_in(desk: Desk, text: str) -> str:
     return found.user_id
 
 
-async def add_passkey(desk: Desk, person: SignedIn, form: AnswerForm) -> str:
-    """The name of the new passkey. Raises `Unauthenticated`, and `Conflict`."""
+async def add_passkey(desk: Desk, person: SignedIn, form: AnswerForm) -> None:
+    """Raises `Unauthenticated`, and `Conflict`."""
     answer, party = AddAnswer(form.answer), desk.party
     await challenges.take(desk.store, "add", person.session_id, answer.challenge)
     made = answer.check(party, answer.challenge)
@@ -41,7 +42,15 @@ async def add_passkey(desk: Desk, person: SignedIn, form: AnswerForm) -> str:
     command = passkeys.Add(
         by=desk.actor(person), id=new_uuid(), credential_id=made.credential_id, credential=made.credential,
         party_id=party.id, sign_count=made.sign_count, synced=made.synced,
-        transports=sorted(TRANSPORTS.intersection(form.transports.split())), name=name, at=now(),
+        transports=sorted(TRANSPORTS.intersection(form.transports.split())), name=name,
+        letter=desk.entrance.letter(_added_mail(person, name, desk.base_url)), at=now(),
     )  # fmt: skip
     await passkeys.add(desk.store, command)
-    return name
+
+
+def _added_mail(person: SignedIn, name: str, base_url: str) -> Mail:
+    return Mail(
+        person.email, "A passkey was added to your account",
+        f"The passkey “{name}” was added to your Ringforge account: who has it signs in as you.\n\n"
+        f"If it was not you, set a new password, remove the passkey and end all sessions: {base_url}/",
+    )  # fmt: skip
