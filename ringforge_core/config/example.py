@@ -45,7 +45,7 @@ def _table(settings_type: type[msgspec.Struct], path: KeyPath) -> str:
     lines: list[str] = []
     table: KeyPath = ()
     settings = list(settings_of(settings_type, path))
-    needy = {setting.table for setting in settings if setting.required}
+    needy = {setting.table for setting in settings if setting.required} | _unless_empty(settings_type, path)
     for setting in settings:
         if setting.table != table:
             table = setting.table
@@ -54,6 +54,15 @@ def _table(settings_type: type[msgspec.Struct], path: KeyPath) -> str:
             lines += _comment(settings_type.__doc__ or "") if table == path else []
         lines += ["", *_setting(setting)]
     return "\n".join([*lines[1:], ""]) if lines else ""
+
+
+def _unless_empty(settings_type: type[msgspec.Struct], path: KeyPath) -> set[KeyPath]:
+    """This table when it may not be empty, although none of its own keys is needed."""
+    try:
+        settings_type()
+    except (TypeError, ValueError):
+        return {path}
+    return set()
 
 
 def _setting(setting: Setting) -> Iterator[str]:

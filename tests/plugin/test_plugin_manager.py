@@ -52,7 +52,7 @@ def test_an_adapter_is_loaded_and_no_other_plugin_is_imported(plugin_directory: 
     plugin_directory.install("other-bus", {"event_bus.other": "other_bus"})
     adapter = PluginManager().adapter("event_bus", "acme")
     assert adapter.port is EventBus
-    assert [*adapter.settings_type.__struct_fields__] == ["servers", "retries", "password", "options", "partitions"]
+    assert {"servers", "retries"} < set(adapter.settings_type.__struct_fields__)
     assert plugin_directory.imported() == {"acme_bus"}
 
 
