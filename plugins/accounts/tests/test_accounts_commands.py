@@ -98,6 +98,7 @@ async def test_who_is_disabled_is_out_at_once_and_stays_out(shell: Shell) -> Non
     assert "not right" in problem(wrong)  # who does not know the password learns nothing of it
     assert "disabled" in (await shell("sign-in-link", BOB)).err
     await shell("enable", BOB)
+    assert not await bob.signed_in  # the sessions of before stay ended
     assert await (await shell.people.signed_in(BOB)).signed_in
 
 

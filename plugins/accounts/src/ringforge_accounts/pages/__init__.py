@@ -7,5 +7,7 @@ arrival.py        register, confirm, the waitlist, the first owner
 entrance.py       what other capabilities by which people sign in are given here
 providers.py      sign in with, or connect, an identity of elsewhere
 account.py        what a person sees of their account
+settings.py       name, e-mail, the name of the tenant, the end of the account
+places.py         their places in the navigation
 team.py           who belongs to the tenant: members, invitations, the waitlist
 """
