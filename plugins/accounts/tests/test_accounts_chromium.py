@@ -82,6 +82,7 @@ async def test_no_page_hinders_a_person_or_breaks_its_policy(people: People, chr
         "/auth/forgot",
         "/auth/waitlist",
         "/auth/verify?token=x",
+        "/auth/email-undo?token=x",
         people.owner_path,
     ):
         await page.goto(path)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 from accounts_browser import PASSWORD, Browser, People, post_from, problem
 from ringforge_accounts import tables
+
+from ringforge_core.plugin import now
+from ringforge_core.ports.store import Transaction
 
 EMAIL, NEW = "ada@example.org", "ada@new.example"
 
@@ -56,6 +62,21 @@ async def test_hijack_an_open_browser_is_not_enough_to_change_the_email(people: 
     answer = await ada.submit("/settings/email", page="/settings", email=NEW, password="a guess of somebody")
     assert "not your password" in problem(answer)
     assert people.mailbox.to(NEW) == []
+
+
+async def test_hijack_without_a_password_it_takes_a_sign_in_of_just_now(people: People) -> None:
+    ada = await people.newcomer(EMAIL)
+
+    async def change(table: sa.Table, **values: object) -> None:
+        await people.hub.hub.store.apply(_run_all, table.update().values(values))
+
+    await change(tables.users, password_hash=None)
+    assert "Your password" not in (await ada.open("/settings")).text
+    assert (await ada.submit("/settings/email", page="/settings", email=NEW)).headers["location"] == "/settings?said=asked"
+    await change(tables.user_sessions, inserted_at=now() - timedelta(minutes=11))
+    for path, fields in (("/settings/email", {"email": NEW}), ("/settings/delete", {"confirm": EMAIL})):
+        answer = await ada.submit(path, page="/settings", **fields)
+        assert answer.headers["location"] == "/auth/login?again=1"
 
 
 async def test_hijack_nobody_confirms_an_address_for_another_account(people: People) -> None:
@@ -150,6 +171,12 @@ async def test_the_last_owner_of_a_tenant_cannot_go(people: People) -> None:
 @pytest.mark.parametrize("path", ["/settings", "/settings/email?token=x"])
 async def test_without_a_session_there_are_no_settings(people: People, path: str) -> None:
     assert (await people.browser().open(path)).url.path == "/auth/login"
+
+
+def _run_all(tx: Transaction, statements: Sequence[sa.Executable]) -> list[None]:
+    for statement in statements:
+        tx.execute(statement)
+    return [None] * len(statements)
 
 
 async def tenant_of(people: People, browser: Browser) -> str:
