@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
+import pytest_asyncio
 import sqlalchemy as sa
-from accounts_browser import PASSWORD, Browser, People, post_from, problem
+from accounts_browser import PASSWORD, Browser, People, post_from, problem, running_people
 from ringforge_accounts import tables
 
 from ringforge_core.plugin import now
 from ringforge_core.ports.store import Transaction
 
-EMAIL, NEW = "ada@example.org", "ada@new.example"
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EMAIL, NEW, OLGA = "ada@example.org", "ada@new.example", "olga@example.org"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hub(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[People]:
+    async with running_people(tmp_path_factory.mktemp("hub"), registration="self_serve") as running:
+        await running.owner()
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def people(hub: People) -> People:
+    """The one hub, with nobody but its owner, and no mail."""
+    nobody_else = tables.users.delete().where(tables.users.c.email != OLGA)
+    for statement in (nobody_else, tables.account_tries.delete()):
+        await hub.hub.hub.store.apply(_run_all, statement)
+    hub.mailbox.messages.clear()
+    return hub
 
 
 async def ask(browser: Browser, email: str = NEW, password: str = PASSWORD) -> None:
@@ -66,14 +86,11 @@ async def test_hijack_an_open_browser_is_not_enough_to_change_the_email(people: 
 
 async def test_hijack_without_a_password_it_takes_a_sign_in_of_just_now(people: People) -> None:
     ada = await people.newcomer(EMAIL)
-
-    async def change(table: sa.Table, **values: object) -> None:
-        await people.hub.hub.store.apply(_run_all, table.update().values(values))
-
-    await change(tables.users, password_hash=None)
+    store = people.hub.hub.store
+    await store.apply(_run_all, tables.users.update().where(tables.users.c.email == EMAIL).values(password_hash=None))
     assert "Your password" not in (await ada.open("/settings")).text
     assert (await ada.submit("/settings/email", page="/settings", email=NEW)).headers["location"] == "/settings?said=asked"
-    await change(tables.user_sessions, inserted_at=now() - timedelta(minutes=11))
+    await store.apply(_run_all, tables.user_sessions.update().values(inserted_at=now() - timedelta(minutes=11)))
     for path, fields in (("/settings/email", {"email": NEW}), ("/settings/delete", {"confirm": EMAIL})):
         answer = await ada.submit(path, page="/settings", **fields)
         assert answer.headers["location"] == "/auth/login?again=1"
@@ -128,7 +145,7 @@ async def test_enumeration_a_taken_address_is_told_to_its_owner_only(people: Peo
 
 
 async def test_the_tenant_is_renamed_by_its_owner_only(people: People) -> None:
-    owner = await people.owner()
+    owner = await people.signed_in(OLGA)
     admin = await people.newcomer("bob@example.org", await people.invitation(owner, role="admin"))
     refused = await post_from(admin, "/settings", "/settings/tenant", tenant_name="Evil Inc")
     assert "needs the role owner" in problem(refused)
@@ -138,7 +155,7 @@ async def test_the_tenant_is_renamed_by_its_owner_only(people: People) -> None:
 
 
 async def test_who_deletes_their_account_leaves_nothing_but_deeds(people: People) -> None:
-    owner = await people.owner()
+    owner = await people.signed_in(OLGA)
     bob = await people.newcomer("bob@example.org", await people.invitation(owner, role="admin"))
     phone = await people.signed_in("bob@example.org")
     for wrong in ({"confirm": "ada@example.org"}, {"password": "a guess of somebody"}):
@@ -162,9 +179,9 @@ async def test_who_deletes_their_account_leaves_nothing_but_deeds(people: People
 
 
 async def test_the_last_owner_of_a_tenant_cannot_go(people: People) -> None:
-    owner = await people.owner()
-    answer = await owner.submit("/settings/delete", page="/settings", confirm="olga@example.org", password=PASSWORD)
-    assert "last owner of default" in problem(answer)
+    owner = await people.signed_in(OLGA)
+    answer = await owner.submit("/settings/delete", page="/settings", confirm=OLGA, password=PASSWORD)
+    assert "You are the last owner of" in problem(answer)
     assert await owner.signed_in
 
 
