@@ -154,8 +154,9 @@ class Town:
         self.url = url or hub.http_url.replace("127.0.0.1", "localhost")
         self._visitors: list[Visitor] = []
 
-    def visitor(self) -> Visitor:
-        visitor = Visitor(self.hub.http_url, self.url, entrance_of(self.hub.hub).security_path)
+    def visitor(self, url: str | None = None) -> Visitor:
+        """Who calls the hub at this name."""
+        visitor = Visitor(self.hub.http_url, url or self.url, entrance_of(self.hub.hub).security_path)
         self._visitors.append(visitor)
         return visitor
 

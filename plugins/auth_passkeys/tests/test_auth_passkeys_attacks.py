@@ -93,6 +93,12 @@ async def test_an_answer_that_is_not_right_is_refused(town: Town, ada: Authentic
     assert await town.who(browser) is None
 
 
+async def test_a_passkey_that_was_made_for_one_name_is_refused_under_another(town: Town, ada: Authenticator) -> None:
+    browser = town.visitor("http://other.localhost")
+    said = ada.get(await browser.asked_to_sign_in(), origin="http://other.localhost")
+    assert "not used right" in problem(await browser.answer(said))
+
+
 async def test_the_key_of_another_does_not_open_it(town: Town, ada: Authenticator) -> None:
     forger = Authenticator(town.url)
     forger.id, forger.user_handle, forger.count = ada.id, ada.user_handle, ada.count + 1000

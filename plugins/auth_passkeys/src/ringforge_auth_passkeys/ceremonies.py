@@ -86,7 +86,7 @@ class AddAnswer:
             or not 0 < len(credential.credential_id) <= LONGEST_ID
             or credential.credential_id != self._parsed.raw_id
         ):
-            raise not_good()
+            raise not_good("its key is of a kind that was not asked for, or its id is not right")
         return Made(credential.credential_id, bytes(credential), data.counter, data.is_backed_up())
 
 
@@ -133,8 +133,9 @@ def _descriptor(known: Known) -> PublicKeyCredentialDescriptor:
     )
 
 
-def not_good() -> Unauthenticated:
-    """The same for all that can be wrong: who tries learns nothing about who has which passkey."""
+def not_good(problem: str) -> Unauthenticated:
+    """The same words for all that can be wrong: who tries learns nothing about who has which passkey. The log has more."""
+    log.info("passkey.refused", problem=problem[:200])
     return Unauthenticated(
         "This passkey is not known here, or it was not used right.", reason="wrong_passkey",
         fix="Try again, or sign in another way.",
@@ -155,7 +156,7 @@ def _server(party: RelyingParty) -> Fido2Server:
 def _check_place(said: CollectedClientData) -> None:
     """No page of the hub stands in another's frame."""
     if said.cross_origin:
-        raise not_good()
+        raise not_good("it was asked for in a frame of another site")
 
 
 def _state(challenge: bytes) -> dict[str, Any]:
@@ -172,5 +173,4 @@ def _parse(step: Callable[[], Result]) -> Result:
     try:
         return step()
     except Exception as error:  # bytes of a stranger: whatever they make a parser of JSON, CBOR or keys raise
-        log.info("passkey.refused", problem=f"{type(error).__name__}: {error}"[:200])
-        raise not_good() from error
+        raise not_good(f"{type(error).__name__}: {error}") from error

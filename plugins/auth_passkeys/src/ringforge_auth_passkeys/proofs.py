@@ -20,8 +20,12 @@ async def sign_in(desk: Desk, text: str) -> str:
     await desk.entrance.count_try(desk.request, answer.challenge.hex())  # by address: nobody guesses a key
     await challenges.take(desk.store, "sign_in", desk.visit, answer.challenge)
     found = await passkeys.find_candidate(desk.store, answer.credential_id)
-    if found is None or found.party_id != party.id or found.user_id != answer.user_handle:
-        raise not_good()
+    if found is None:
+        raise not_good("there is no such passkey")
+    if found.party_id != party.id:
+        raise not_good(f"it was made for {found.party_id}, and this is {party.id}")
+    if found.user_id != answer.user_handle:
+        raise not_good("it says that it is another person's")
     used = answer.check(party, answer.challenge, found.credential)
     if not await passkeys.use(desk.store, found.id, used.sign_count, synced=used.synced):
         problem = "the passkey's counter did not grow"
