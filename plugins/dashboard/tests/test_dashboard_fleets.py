@@ -60,6 +60,15 @@ async def test_a_fleet_with_agents_stays_and_its_agents_can_move(shared_office: 
     assert (await owner.submit(FLEETS, f"{FLEETS}/{south}/delete")).status_code == 303
 
 
+async def test_a_tab_whose_fleet_is_deleted_says_so(shared_office: Office, tab: Tab) -> None:
+    await shared_office.owner.submit(FLEETS, f"{FLEETS}/create", name="east")
+    east = await fleet_id(shared_office, "east")
+    await tab.page.goto(f"/dashboard?fleet={east}")
+    await expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    assert (await shared_office.owner.submit(FLEETS, f"{FLEETS}/{east}/delete")).status_code == 303
+    await expect(tab.page.get_by_text("There is no such fleet.")).to_be_visible()
+
+
 async def test_past_the_plan_it_says_so(shared_office: Office) -> None:
     owner = shared_office.owner
     for name in ("one", "two"):

@@ -52,5 +52,11 @@ async def test_a_key_that_cannot_be_made_says_why(shared_office: Office) -> None
     assert "Use at most 100 characters" in answer.text
 
 
+async def test_a_key_does_not_live_longer_than_a_calendar(shared_office: Office) -> None:
+    for days in ("-1", "9" * 30):
+        answer = await shared_office.owner.submit("/dashboard/keys", "/dashboard/keys/create", kind="live", days=days)
+        assert answer.status_code == 400
+
+
 async def count(shared_office: Office) -> int:
     return len((await shared_office.hub.hub.administration.keys(shared_office.hub.keys.tenant_id)).items)

@@ -41,9 +41,6 @@ PAGES = [
     "/dashboard/usage",
     "/dashboard/audit",
     "/dashboard/add-agent",
-    "/team",
-    "/account",
-    "/settings",
 ]
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Request
 
+from ringforge_core.errors import NotFound
 from ringforge_core.plugin.administration import Position, Told, Watch
 from ringforge_core.plugin.records import PresentAgent
 from ringforge_core.plugin.web import people_of
@@ -80,7 +81,7 @@ async def stream(dashboard: Dashboard, request: Request[Any, Any, Any], desk: De
                 return
             if monotonic() - looked >= BEAT_SECONDS:
                 yield b": still here\n\n"
-                if not await _is_still_signed_in(dashboard, request, desk):
+                if not await _may_go_on(dashboard, request, desk):
                     return
                 looked = monotonic()
             last = next((each for each in reversed(happenings) if isinstance(each, Event)), None)
@@ -111,10 +112,11 @@ class Pace:
             return ""
         self._drawn, self.is_old = monotonic(), False
         desk = self._desk
-        shown, self._shown = (
-            self._shown,
-            self._fragments.pace(await desk.administration.pace(desk.tenant_id, desk.fleet.id)),
-        )
+        try:
+            pace = await desk.administration.pace(desk.tenant_id, desk.fleet.id)
+        except NotFound:
+            return ""  # the fleet was deleted: the next beat ends the stream
+        shown, self._shown = self._shown, self._fragments.pace(pace)
         return "" if self._shown == shown else self._shown
 
 
@@ -144,6 +146,9 @@ async def _gathered(watch: Watch, seconds: float) -> Sequence[Event | Told] | No
     return first if more is None else [*first, *more]
 
 
-async def _is_still_signed_in(dashboard: Dashboard, request: Request[Any, Any, Any], desk: Desk) -> bool:
+async def _may_go_on(dashboard: Dashboard, request: Request[Any, Any, Any], desk: Desk) -> bool:
+    """Whether the person is still signed in, and the fleet still there."""
     person = await people_of(dashboard.hub).signed_in(request)
-    return person is not None and person.tenant_id == desk.tenant_id
+    if person is None or person.tenant_id != desk.tenant_id:
+        return False
+    return any(fleet.id == desk.fleet.id for fleet in await desk.administration.fleets(desk.tenant_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, get, post
@@ -24,7 +24,7 @@ class NewKeyForm(msgspec.Struct):
     kind: Literal["live", "test", "admin"] = "live"
     name: str = ""
     fleet_id: str = ""
-    days: int = 0
+    days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0
 
 
 class RotateForm(msgspec.Struct):

@@ -18,11 +18,12 @@ function connect() {
   };
 }
 
-// The browser gives up when the answer is no stream: the hub is about to start, or nobody is signed in any more.
+// The browser gives up when the answer is no stream: the hub is about to start, nobody is signed in any more, or the fleet is gone.
 async function again() {
   try {
-    const answer = await fetch("/dashboard/signed-in", { headers: { accept: "application/json" } });
-    if (answer.status === 401) return location.reload();
+    const fleet = encodeURIComponent(new URL(page, location.href).searchParams.get("fleet"));
+    const answer = await fetch(`/dashboard/signed-in?fleet=${fleet}`, { headers: { accept: "application/json" } });
+    if (answer.status === 401 || answer.status === 404) return location.reload();
   } catch { /* not there yet */ }
   connect();
 }
