@@ -20,7 +20,7 @@ from ringforge_core.identity.agent_detail import get_agent_detail
 from ringforge_core.identity.agents import AgentPatch
 from ringforge_core.identity.barring import kick_agent, unblock_agent
 from ringforge_core.identity.claim import TEXT
-from ringforge_core.identity.fleets import get_fleet, list_fleets
+from ringforge_core.identity.fleets import check_fleet, list_fleets
 from ringforge_core.identity.ids import now
 from ringforge_core.identity.tenants import rename_tenant
 from ringforge_core.limits import Quotas, read_usage
@@ -170,11 +170,11 @@ class Desk:
         return await read_usage(self._store, self._quotas, tenant_id)
 
     async def pace(self, tenant_id: str, fleet_id: str) -> Sequence[Minute]:
-        await get_fleet(self._store, tenant_id, fleet_id)
+        await check_fleet(self._store, tenant_id, fleet_id)
         return await self._store.read(lambda connection: read_pace(connection, tenant_id, fleet_id, at=now()))
 
     async def attention(self, tenant_id: str, fleet_id: str) -> Attention:
-        await get_fleet(self._store, tenant_id, fleet_id)
+        await check_fleet(self._store, tenant_id, fleet_id)
         return await self._store.read(lambda connection: read_attention(connection, tenant_id, fleet_id, at=now()))
 
     async def audit(
@@ -185,7 +185,7 @@ class Desk:
     async def say(
         self, operator: Operator, fleet_id: str, event: str, payload: Mapping[str, Any], *, once: str | None = None
     ) -> Any:
-        await get_fleet(self._store, operator.tenant_id, fleet_id)
+        await check_fleet(self._store, operator.tenant_id, fleet_id)
         session = AgentSession(
             session_id=operator.user_id, tenant_id=operator.tenant_id, fleet_id=fleet_id, agent_id=DASHBOARD,
             name=operator.name, key_id=None, method=DASHBOARD, address=operator.address,
@@ -195,13 +195,13 @@ class Desk:
         )
 
     async def position(self, tenant_id: str, fleet_id: str) -> Position:
-        await get_fleet(self._store, tenant_id, fleet_id)
+        await check_fleet(self._store, tenant_id, fleet_id)
         position = await self._store.position(tenant_id, fleet_id)
         return Position(position.epoch, position.seq)
 
     @asynccontextmanager
     async def watch(self, tenant_id: str, fleet_id: str, *, after: Position | None = None) -> AsyncIterator[Watch]:
-        await get_fleet(self._store, tenant_id, fleet_id)
+        await check_fleet(self._store, tenant_id, fleet_id)
         gateway = self._gateway
         async with gateway.watchers.watch(gateway.delivery, tenant_id, fleet_id, after) as watcher:
             yield watcher

@@ -29,7 +29,16 @@ from ringforge_core.identity.tables import agents, fleets
 from ringforge_core.plugin.records import CountedFleet, Fleet, Page
 from ringforge_core.ports.store import Once, Store
 
-__all__ = ["CountedFleet", "Fleet", "create_fleet", "delete_fleet", "get_fleet", "list_fleets", "update_fleet"]
+__all__ = [
+    "CountedFleet",
+    "Fleet",
+    "check_fleet",
+    "create_fleet",
+    "delete_fleet",
+    "get_fleet",
+    "list_fleets",
+    "update_fleet",
+]
 
 
 async def create_fleet(
@@ -74,6 +83,13 @@ async def list_fleets(store: Store, tenant_id: str, *, cursor: str | None = None
         return Page(_counted(connection, tenant_id, rows[:limit]), next_cursor(rows, limit))
 
     return await store.read(read)
+
+
+async def check_fleet(store: Store, tenant_id: str, fleet_id: str) -> None:
+    """Raises `NotFound` unless the tenant has it."""
+    query = sa.select(fleets.c.id).where(fleets.c.tenant_id == tenant_id, fleets.c.id == fleet_id)
+    if await store.read(lambda connection: connection.execute(query).first()) is None:
+        raise no_such_fleet()
 
 
 async def get_fleet(store: Store, tenant_id: str, fleet_id: str) -> CountedFleet:

@@ -151,4 +151,8 @@ async def _may_go_on(dashboard: Dashboard, request: Request[Any, Any, Any], desk
     person = await people_of(dashboard.hub).signed_in(request)
     if person is None or person.tenant_id != desk.tenant_id:
         return False
-    return any(fleet.id == desk.fleet.id for fleet in await desk.administration.fleets(desk.tenant_id))
+    try:
+        await desk.administration.position(desk.tenant_id, desk.fleet.id)
+    except NotFound:
+        return False
+    return True
