@@ -21,6 +21,7 @@ from ringforge_core.ports.store import Store
 LOOK_SECONDS = 2.0
 """How often a hub looks for mails that are due: tries again, and mails of hubs that are gone."""
 TRY_SECONDS = 120.0
+STOP_SECONDS = 5.0
 GIVE_UP_AFTER = timedelta(days=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 
@@ -36,20 +37,27 @@ class Mailer:
         self._sealer = sealer
         self._node = node
         self._more = asyncio.Event()
+        self._stopping = False
         self._task: asyncio.Task[None] | None = None
         self.counter = Counter("ringforge_mails", "Mails to people, by what became of them.", ["result"], registry=None)
         nodes.on_gone(lambda gone: letter_box.release(store, gone))
 
     async def start(self) -> None:
         await letter_box.release(self._store, self._node)
+        self._stopping = False
         self._task = asyncio.create_task(self._run(), name="accounts-mail")
 
     async def stop(self) -> None:
-        """What is being sent now is sent again after the next start; a second stop does nothing."""
+        """Lets the mail that is being sent arrive, for some seconds; one that is cut off is sent again after a start.
+        A second stop does nothing."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        if task is None:
+            return
+        self._stopping = True
+        self._more.set()
+        await asyncio.wait([task], timeout=STOP_SECONDS)
+        task.cancel()
+        await asyncio.wait([task])
 
     def seal(self, mail: Mail | None) -> Letter:
         """For the change that promises the mail; None: a letter to nobody, which costs the same. Call `wake` after it."""
@@ -64,18 +72,22 @@ class Mailer:
         self._more.set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._stopping:
             self._more.clear()
             try:
-                while await letter_box.is_due(self._store):
+                while not self._stopping and await letter_box.is_due(self._store):
                     await self._send_next()
             except Unavailable as error:
                 log.warning("mails_wait", problem=error.message)
             except Exception:
                 log.exception("mails_wait")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    await self._more.wait()
+            if not self._stopping:
+                await self._pause()
+
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._more.wait()
 
     async def _send_next(self) -> None:
         claimed = await letter_box.claim(self._store, self._node)
