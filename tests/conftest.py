@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ringforge_core.testkit.kafka import KafkaBroker, kafka_broker
 from ringforge_core.testkit.postgres import PostgresServer, postgres_server
 from ringforge_core.testkit.pulsar import PulsarServer, pulsar_server
+
+settings.register_profile("unhurried", deadline=None)  # how fast something is, the benchmark says
+settings.load_profile("unhurried")
 
 USUAL_SECONDS = 1.0
 SHARE_OF_TIMEOUT = 0.2

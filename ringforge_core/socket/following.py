@@ -100,7 +100,7 @@ class LogFollower:
     async def reach_head(self, room: Room) -> None:
         """Bring the room up to everything that any hub acknowledged before this call."""
         if self._store.shared:
-            await self.reach(room, (await self._store.position(room.tenant_id, room.fleet_id)).seq)
+            await self.reach(room, (await room.position.value()).seq)
 
     async def _read(self, room: Room, after: float) -> None:
         if after:

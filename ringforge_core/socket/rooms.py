@@ -18,6 +18,7 @@ from ringforge_core.ports.store import Store
 from ringforge_core.socket.channel import Channel
 from ringforge_core.socket.fanout import Fanout, Topic
 from ringforge_core.socket.frames import NULL, push
+from ringforge_core.socket.shared_reading import SharedReading
 
 RECENT = 256
 """Delivered events that a room keeps in memory: a member that was away for a moment resumes without the database."""
@@ -43,11 +44,11 @@ class Room:
     """One fleet on this node."""
 
     __slots__ = (
-        "agents", "ahead", "arrivals", "epoch", "fleet_id", "head", "opening", "recent", "seq", "tenant_id", "topics",
-        "watchers",
+        "agents", "ahead", "arrivals", "epoch", "fleet_id", "head", "opening", "position", "recent", "seq", "tenant_id",
+        "topics", "watchers",
     )  # fmt: skip
 
-    def __init__(self, tenant_id: str, fleet_id: str) -> None:
+    def __init__(self, tenant_id: str, fleet_id: str, store: Store) -> None:
         self.tenant_id = tenant_id
         self.fleet_id = fleet_id
         self.epoch = ""
@@ -57,6 +58,8 @@ class Room:
         self.ahead: dict[int, Event] = {}
         """Events that came before those that precede them."""
         self.recent: deque[Event] = deque(maxlen=RECENT)
+        self.position = SharedReading(lambda: store.position(tenant_id, fleet_id))
+        """Where the log is by now; a thousand agents that join at once read it a few times."""
         self.topics: dict[bytes, Topic] = {}
         self.agents: dict[str, list[Channel]] = {}
         self.opening = asyncio.Lock()
@@ -105,7 +108,7 @@ class Rooms:
         """The visitor's room, held open while it joins or watches; all who come at once wait for one opening."""
         room = self._rooms.get(visitor.fleet_id)
         if room is None:
-            room = self._rooms[visitor.fleet_id] = Room(visitor.tenant_id, visitor.fleet_id)
+            room = self._rooms[visitor.fleet_id] = Room(visitor.tenant_id, visitor.fleet_id, self._store)
         room.arrivals += 1
         try:
             if not room.epoch:
