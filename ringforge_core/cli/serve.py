@@ -66,8 +66,13 @@ def _on_started(hub: Hub, url: str) -> None:
     elif sys.stderr.isatty():
         click.echo(f"\nThe hub is at {url}. New keys: ringforge keys create\n", err=True)
     for capability in hub.capabilities:
-        if text := capability.greeting(url):
+        if text := capability.greeting(_for_browsers(url)):
             click.echo(f"{text}\n", err=True)
+
+
+def _for_browsers(url: str) -> str:
+    """This machine by its name: at an address of numbers browsers make no passkeys."""
+    return url.replace("//127.0.0.1:", "//localhost:", 1)
 
 
 def how_to_connect(url: str, agent_key: str) -> str:
