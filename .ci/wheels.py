@@ -16,7 +16,8 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TEST_TOOLS = ("pytest", "pytest-asyncio", "pytest-timeout")
+TEST_TOOLS = ("pytest", "pytest-asyncio", "pytest-timeout", "pytest-xdist")
+IN_PARALLEL = ("--numprocesses=2", "--dist=loadfile")
 # Not imported: the testkit (its users have pytest), and what runs when it is imported (Alembic's env.py, `python -m`).
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -62,7 +63,8 @@ def check(project: Path, wheel: Path, core: Path, scratch: Path) -> None:
         return
     group = ("--group", f"{project / 'pyproject.toml'}:test") if "test" in settings.get("dependency-groups", {}) else ()
     install(python, wheel.parent, wheel, core, *TEST_TOOLS, *group)
-    run(environment / "bin" / "pytest", "-q", "--rootdir", ROOT, "-c", ROOT / "pyproject.toml", project / "tests")
+    where = ("--rootdir", ROOT, "-c", ROOT / "pyproject.toml", project / "tests")
+    run(environment / "bin" / "pytest", "-q", *IN_PARALLEL, *where)
 
 
 def main() -> None:
