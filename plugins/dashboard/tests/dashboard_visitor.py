@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from html import unescape
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -40,8 +41,8 @@ class Visitor:
 
     async def become_owner(self, greeting: str) -> None:
         """Follow the link that the hub prints at its first start."""
-        path = greeting.split()[-1]
-        page = await self.client.get(path, follow_redirects=True)
+        link = urlsplit(greeting.split()[-1])
+        page = await self.client.get(f"{link.path}?{link.query}", follow_redirects=True)
         given = {"name": "Olga", "email": "olga@example.org", "password": PASSWORD}
         answer = await self.post("/auth/owner", **hidden(page.text, "/auth/owner"), **given)
         assert answer.status_code == 303, answer.text
