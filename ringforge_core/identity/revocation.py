@@ -5,6 +5,7 @@ And tells of agents that were moved to another fleet: they lost the right to be 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,8 +22,9 @@ OVERLAP = timedelta(minutes=1)
 """How far each look goes back behind the last one: covers clocks that differ, commits that took long, and a connection
 that was let in on a key verified a moment before."""
 
-OnRevoked = Callable[[set[str], set[str], set[str]], None]
-"""Takes key ids, agent ids and tenant ids. It is told again what it was told within the last minute."""
+OnRevoked = Callable[[set[str], set[str], set[str], float], None]
+"""Takes key ids, agent ids and tenant ids, and when this was asked, by the clock of the loop: who was let in later than
+that may have been let in again. It is told again what it was told within the last minute."""
 
 
 OnMoved = Callable[[dict[str, str]], None]
@@ -44,10 +46,10 @@ class RevocationWatch(Periodic):
         await super().start()
 
     async def _look(self) -> None:
-        at = now()
+        at, asked_at = now(), asyncio.get_running_loop().time()
         revoked = await self._store.read(partial(_revoked, since=self._looked_at - OVERLAP, until=at))
         if revoked.keys or revoked.agents or revoked.tenants:
-            self._on_revoked(revoked.keys, revoked.agents, revoked.tenants)
+            self._on_revoked(revoked.keys, revoked.agents, revoked.tenants, asked_at)
         if revoked.moved:
             self._on_moved(revoked.moved)
         self._looked_at = at

@@ -45,7 +45,8 @@ class Connection:
     """A `Receiver` of its transport. `agent` is None until the client has authenticated."""
 
     __slots__ = (
-        "address", "agent", "channels", "credentials", "host", "opened", "outbox", "quiet", "session_open", "wake",
+        "address", "agent", "channels", "credentials", "host", "let_in_at", "opened", "outbox", "quiet", "session_open",
+        "wake",
     )  # fmt: skip
 
     def __init__(self, host: Host, *, agent: AgentSession | None, credentials: Credentials, address: str | None) -> None:
@@ -59,6 +60,8 @@ class Connection:
         self.quiet = 0
         """Ticks of the clock since the last frame."""
         self.opened = False
+        self.let_in_at = 0.0
+        """When the connection was opened or, if later, its agent known; by the clock of the loop."""
         self.session_open = False
         self.wake: asyncio.Event | None = None
 

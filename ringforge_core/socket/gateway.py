@@ -119,6 +119,7 @@ class Gateway:
     def opened(self, connection: Connection) -> None:
         """The transport is in place: frames may come."""
         connection.opened = True
+        connection.let_in_at = asyncio.get_running_loop().time()
         self.connections[connection] = None
         self._empty.clear()
         if connection.agent is None:
@@ -127,6 +128,7 @@ class Gateway:
     def authenticated(self, connection: Connection, agent: AgentSession) -> None:
         """The socket belongs to this agent from now on."""
         connection.agent = agent
+        connection.let_in_at = asyncio.get_running_loop().time()
         connection.credentials = NOTHING
         self._clock.joined(connection)
 
@@ -172,11 +174,11 @@ class Gateway:
 
     # --- ends ---------------------------------------------------------------------------------------------------
 
-    def revoke(self, keys: set[str], agents: set[str], tenants: set[str]) -> None:
-        """Close the sockets of revoked keys, deleted agents and suspended tenants."""
+    def revoke(self, keys: set[str], agents: set[str], tenants: set[str], asked_at: float) -> None:
+        """Close the sockets of revoked keys, deleted agents and suspended tenants that were let in before `asked_at`."""
         for connection in list(self.connections):
             agent = connection.agent
-            if agent is None:
+            if agent is None or connection.let_in_at > asked_at:
                 continue
             if agent.key_id in keys:
                 self._tell(connection, KeyRevoked(at=iso(now())))

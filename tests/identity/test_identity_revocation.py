@@ -36,7 +36,7 @@ class Told:
         self.fault = False
         self._called = asyncio.Event()
 
-    def __call__(self, keys: set[str], agents: set[str], tenants: set[str]) -> None:
+    def __call__(self, keys: set[str], agents: set[str], tenants: set[str], asked_at: float) -> None:
         if self.fault:
             self.fault = False
             raise RuntimeError("the receiver broke")

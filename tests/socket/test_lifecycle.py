@@ -45,6 +45,18 @@ async def test_a_socket_that_never_authenticates_is_closed(hub: TestHub) -> None
         await somebody.ok("presence:roster")
 
 
+async def test_who_was_let_in_again_is_not_closed_for_what_was_read_before(hub: TestHub) -> None:
+    """A block is lifted and the agent is back, while the watch still reads that it was blocked."""
+    clock = asyncio.get_running_loop().time
+    asked_at = clock()
+    async with client(hub, "back") as back:
+        agent_id = (await back.join())["agent_id"]
+        hub.hub.gateway.revoke(set(), {agent_id}, set(), asked_at)
+        await back.ok("presence:roster")
+        hub.hub.gateway.revoke(set(), {agent_id}, set(), clock())
+        assert (await back.expect_close())[0] == 1008
+
+
 async def test_d27_a_revoked_key_closes_its_sockets_and_no_others(hub: TestHub) -> None:
     keys = Keys(hub.hub.store)
     doomed = await keys.create(hub.keys.tenant_id, kind="live")
