@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ringforge_core.testkit.hub import TestHub
@@ -31,7 +32,7 @@ async def test_d78_a_client_that_authenticates_in_the_join_does_all_that_others_
         heard = await client.expect_push("activity:broadcast")
         assert heard["payload"]["event_id"] == told["event_id"]
         assert (await client.ok("memory:set", {"key": "k", "value": 1}, join_ref=None))["version"] == 1
-        hub.hub.gateway.revoke(set(), {joined["agent_id"]}, set())
+        hub.hub.gateway.revoke(set(), {joined["agent_id"]}, set(), asyncio.get_running_loop().time())
         await client.expect_close()
     async with bare(hub) as client:
         again = (await join(client, {"agent_id": joined["agent_id"], "api_key": hub.keys.agent_key})).response
