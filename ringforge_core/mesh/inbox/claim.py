@@ -43,7 +43,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class ClaimedPage(msgspec.Struct, frozen=True):
-    """`must_wait`: there are younger ones, which somebody else's work comes before."""
+    """`must_wait`: somebody else has letters for the agent in work, which come before any younger one."""
 
     letters: Sequence[Claimed]
     must_wait: bool = False
@@ -60,7 +60,7 @@ class Release(msgspec.Struct, frozen=True):
 def claim(tx: Transaction, claims: Sequence[Claim]) -> list[ClaimedPage]:
     """The oldest `PAGE` letters that wait for each agent and that nobody else has claimed, oldest first."""
     at = now()
-    turns = [_turn(tx, each, at) if each.in_turn else None for each in claims]
+    turns = _turns(tx, claims, at)
     ready = _ready(tx, sorted({each.address for each in claims}), {each.claimer for each in claims}, at)
     taken: set[int] = set()
     picked: list[list[sa.Row[Any]]] = []
@@ -87,12 +87,26 @@ def claim(tx: Transaction, claims: Sequence[Claim]) -> list[ClaimedPage]:
     ]  # fmt: skip
 
 
-def _turn(tx: Transaction, claimed: Claim, at: datetime) -> int | None:
-    """The position of the oldest letter for this agent that somebody else has in work."""
-    query = sa.select(sa.func.min(entries.c.position)).where(
-        _is(claimed.address), entries.c.claimed_until > at, entries.c.claimed_by != claimed.claimer
+def _turns(tx: Transaction, claims: Sequence[Claim], at: datetime) -> list[int | None]:
+    """For each claim that is `in_turn`, the position of the oldest letter for its agent that somebody else has in work."""
+    addresses = sorted({each.address for each in claims if each.in_turn})
+    if not addresses:
+        return [None] * len(claims)
+    key = (entries.c.tenant_id, entries.c.fleet_id, entries.c.agent_id)
+    query = (
+        sa.select(*key, entries.c.claimed_by, sa.func.min(entries.c.position).label("oldest"))
+        .where(sa.tuple_(*key).in_(addresses), entries.c.claimed_until > at)
+        .group_by(*key, entries.c.claimed_by)
     )
-    return tx.execute(query).scalar()
+    in_work: dict[Address, dict[str, int]] = {}
+    for row in tx.execute(query):
+        in_work.setdefault((row.tenant_id, row.fleet_id, row.agent_id), {})[row.claimed_by] = row.oldest
+    return [
+        min((oldest for claimer, oldest in in_work.get(each.address, {}).items() if claimer != each.claimer), default=None)
+        if each.in_turn
+        else None
+        for each in claims
+    ]
 
 
 def release(tx: Transaction, releases: Sequence[Release]) -> list[None]:
