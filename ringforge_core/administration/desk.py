@@ -51,7 +51,7 @@ from ringforge_core.socket.speaking import speak
 KICKED = "kicked by the operator"
 BLOCKED = "blocked by the operator"
 LONGEST_NAME = 100
-FleetName = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=TEXT)]
+FleetName = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=TEXT)]
 
 
 class Desk:
@@ -212,8 +212,9 @@ def _checked(name: str) -> str:
         return msgspec.convert(name, FleetName)
     except msgspec.ValidationError as error:
         raise InvalidPayload(
-            "A fleet's name has 1 to 100 characters, none of them a control.", field="name", fix="Choose another name."
-        ) from error
+            f"A fleet's name has 1 to {LONGEST_NAME} characters, none of them a control.", field="name",
+            fix="Choose another name.",
+        ) from error  # fmt: skip
 
 
 def _actor(operator: Operator) -> Actor:
