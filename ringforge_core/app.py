@@ -265,9 +265,9 @@ async def serve_hub(config: Config, plugins: Plugins, *, on_started: Callable[[H
         tls = Tls(certificate=settings.tls_certificate, key=settings.tls_key)
 
     def started(host: str, port: int) -> None:
-        settle_garbage_collector()
         shown = f"[{host}]" if ":" in host else host
         on_started(hub, settings.public_url or f"{'https' if tls else 'http'}://{shown}:{port}")
+        settle_garbage_collector()
 
     async with hub.running():
         await serve(
@@ -282,6 +282,7 @@ def settle_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)
+    gc.enable()
 
 
 def run(config: Config, plugins: Plugins, *, on_started: Callable[[Hub, str], None]) -> None:

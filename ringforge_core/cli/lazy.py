@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
@@ -14,6 +15,11 @@ from rich.text import Text
 
 
 class Command(click.RichCommand):
+    def invoke(self, ctx: click.Context) -> Any:
+        gc.freeze()  # what was imported stays
+        gc.enable()
+        return super().invoke(ctx)
+
     def format_epilog(self, ctx: click.Context, formatter: Any) -> None:
         _write_as_it_is(self.epilog, formatter)
 
@@ -37,8 +43,9 @@ class LazyGroup(click.RichGroup):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-        if near and self.get_command(ctx, args[0]) is None:
+        if self.get_command(ctx, args[0]) is None and (
+            near := difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+        ):
             ctx.fail(f'no such command "{args[0]}"; did you mean "{near[0]}"?')
         return super().resolve_command(ctx, args)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -39,6 +40,7 @@ log = structlog.get_logger("ringforge")
 @click.option("--log-format", metavar="FORMAT", help="human, json or auto; instead of [log] format.")
 def serve(listen: str | None, data_directory: str | None, log_level: str | None, log_format: str | None) -> None:
     """Run the hub until it is told to stop. Logs go to stderr."""
+    gc.disable()  # until the hub serves: what it builds stays
     given = {
         ("hub", "listen"): listen,
         ("hub", "data_directory"): data_directory,

@@ -9,9 +9,11 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.routes import ASGIRoute
 from litestar.routes.base import BaseRoute
+from litestar.types import ControllerRouterHandler
 
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.capability import Capability
+from ringforge_core.plugin.web.router import HubRouter
 
 Shape = tuple[str, ...]
 """A path by what it matches: its parts, with `ONE` for a parameter and `REST` for one that takes all that follows."""
@@ -22,13 +24,17 @@ def add_routes(app: Litestar, capabilities: Iterable[Capability[Any]]) -> None:
     """Register what each capability gives. A path that core or another capability has already is a `PluginError`."""
     owners = {_shape(route): "core" for route in app.routes}
     for capability in capabilities:
-        if handlers := capability.routes():
-            router = Router("/", route_handlers=handlers)
-            shapes = {_shape(route): route.path for route in router.routes}
-            for shape, path in shapes.items():
-                _refuse_taken(owners, shape, path, capability.name)
-            owners.update(dict.fromkeys(shapes, capability.name))
+        routers = [_as_router(handler) for handler in capability.routes()]
+        shapes = {_shape(route): route.path for router in routers for route in router.routes}
+        for shape, path in shapes.items():
+            _refuse_taken(owners, shape, path, capability.name)
+        owners.update(dict.fromkeys(shapes, capability.name))
+        for router in routers:
             app.register(router)
+
+
+def _as_router(handler: ControllerRouterHandler) -> Router:
+    return handler if isinstance(handler, Router) else HubRouter("/", route_handlers=[handler])
 
 
 def _refuse_taken(owners: dict[Shape, str], shape: Shape, path: str, capability: str) -> None:

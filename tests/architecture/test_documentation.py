@@ -17,7 +17,7 @@ import pytest
 from architecture.repository import ROOT, tracked_files
 from ringforge import Agent
 
-from ringforge_core.cli import COMMANDS
+from ringforge_core.cli.root import COMMANDS
 from ringforge_core.testkit.hub_process import HubProcess
 
 README = ROOT / "README.md"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import Run
 
-from ringforge_core.cli import COMMANDS
+from ringforge_core.cli.root import COMMANDS
 
 
 def test_the_help_names_every_command_and_the_exit_codes(run: Run) -> None:

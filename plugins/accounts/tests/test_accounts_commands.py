@@ -15,7 +15,7 @@ from accounts_browser import PASSWORD, People, hidden_fields, problem, running_p
 from click import UsageError
 from click.testing import CliRunner
 
-from ringforge_core.cli import ringforge
+from ringforge_core.cli.root import ringforge
 from ringforge_core.errors import RingforgeError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

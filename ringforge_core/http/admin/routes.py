@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Response, Router
+from litestar import Response
 from litestar.di import Provide
 
 from ringforge_core.http.addresses import ClientAddress
@@ -20,6 +20,7 @@ from ringforge_core.http.idempotency import once_of
 from ringforge_core.http.openapi import ADMIN_KEY
 from ringforge_core.limits import Limits, Quotas
 from ringforge_core.plugin.presences import Presences
+from ringforge_core.plugin.web.router import HubRouter
 from ringforge_core.ports.store import Store
 
 
@@ -31,11 +32,11 @@ def never_kept(response: Response[Any]) -> Response[Any]:
 
 def administration(
     store: Store, client_address: ClientAddress, limits: Limits, presences: Presences, *, has_squads: bool
-) -> Router:
+) -> HubRouter:
     """`has_squads`: the hub has the capability groups."""
     controllers = [TenantController, KeyController, FleetController, AgentController, AuditController]
-    return Router(
-        path="/api/v1",
+    return HubRouter(
+        "/api/v1",
         route_handlers=[*controllers, SquadController] if has_squads else controllers,
         guards=[only_administrators(store, client_address, limits), only_possible_ids, only_known_parameters],
         dependencies={

@@ -12,7 +12,6 @@ from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath
-from litestar.router import Router
 from litestar.types import ControllerRouterHandler, Guard
 from prometheus_client.registry import Collector
 
@@ -140,27 +139,21 @@ class Accounts(Capability[AccountsSettings]):
         return PAGES
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
-        open_to_all = browser_routes(self.hub, "/auth", [_styles, *self._with_desk(self._open())])
-        out = browser_routes(self.hub, "/auth", self._with_desk([SignOutPages]), role="viewer")
-        of_people = [("/account", AccountPages), ("/settings", SettingsPages), ("/team", TeamPages)]
-        return [
-            open_to_all,
-            out,
-            *(
-                browser_routes(self.hub, path, self._with_desk([pages], only_people), role="viewer")
-                for path, pages in of_people
-            ),
-        ]
-
-    def _open(self) -> list[ControllerRouterHandler]:
-        return [Router("/", route_handlers=[SignInPages, ArrivalPages, ProviderPages], guards=[_guard_forms(self)])]
-
-    def _with_desk(self, handlers: Sequence[ControllerRouterHandler], *guards: Guard) -> list[ControllerRouterHandler]:
         def desk(request: Request[Any, Any, Any]) -> Desk:
             return Desk(self, request)
 
-        provide = {"desk": Provide(desk, sync_to_thread=False)}
-        return [Router("/", route_handlers=handlers, dependencies=provide, guards=guards)]
+        at_desk = {"desk": Provide(desk, sync_to_thread=False)}
+        entry = [SignInPages, ArrivalPages, ProviderPages]
+        of_people = [("/account", AccountPages), ("/settings", SettingsPages), ("/team", TeamPages)]
+        return [
+            browser_routes(self.hub, "/auth/static", [_styles]),
+            browser_routes(self.hub, "/auth", entry, guards=[_guard_forms(self)], dependencies=at_desk),
+            browser_routes(self.hub, "/auth", [SignOutPages], role="viewer", dependencies=at_desk),
+            *(
+                browser_routes(self.hub, path, [pages], role="viewer", guards=[only_people], dependencies=at_desk)
+                for path, pages in of_people
+            ),
+        ]
 
 
 def _guard_forms(accounts: Accounts) -> Guard:
@@ -176,7 +169,7 @@ def _guard_forms(accounts: Accounts) -> Guard:
     return guard
 
 
-@get("/static/{name:str}", sync_to_thread=False)
+@get("/{name:str}", sync_to_thread=False)
 def _styles(name: FromPath[str]) -> Response[bytes]:
     if name != STYLE:
         raise NotFoundException("There is no such file.")

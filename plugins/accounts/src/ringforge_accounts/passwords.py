@@ -8,7 +8,6 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # it ships no types
 
 from ringforge_core.errors import InvalidPayload
 
@@ -62,6 +61,8 @@ def _matches(password: str, stored: str | None) -> bool:
 
 
 def _weakness(password: str, about: tuple[str, ...]) -> str | None:
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # it ships no types; late: it reads its word lists
+
     estimate = zxcvbn(password[:ESTIMATED], user_inputs=[word for word in about if word])
     if estimate["score"] >= ENOUGH:
         return None

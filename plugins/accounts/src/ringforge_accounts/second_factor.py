@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pyotp
-import segno
 import sqlalchemy as sa
 
 from ringforge_accounts.audit import deed
@@ -132,6 +131,8 @@ def _step_of(secret: str, code: str) -> int | None:
 
 
 def _as_svg(uri: str) -> str:
+    import segno  # late: few set up a second factor, and each hub starts
+
     picture = io.BytesIO()
     segno.make(uri, error="m").save(
         picture, kind="svg", scale=5, border=3, dark="#000", light="#fff", xmldecl=False, title="QR code"

@@ -10,7 +10,6 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
-from litestar.router import Router
 from litestar.types import ControllerRouterHandler, Guard
 
 from ringforge_auth_passkeys.challenges import clean
@@ -45,14 +44,14 @@ class Passkeys(Capability[NoSettings]):
         def desk(request: Request[Any, Any, Any]) -> Desk:
             return Desk(self.hub, request)
 
-        def with_desk(*handlers: ControllerRouterHandler, guard: Guard) -> Router:
-            provide = {"desk": Provide(desk, sync_to_thread=False)}
-            return Router("/", route_handlers=handlers, dependencies=provide, guards=[guard])
-
+        at_desk = {"desk": Provide(desk, sync_to_thread=False)}
+        in_browser, of_people = [_guard_browser(self.hub)], [only_people]
         return [
             browser_routes(self.hub, "/passkeys/static", [script_file]),
-            browser_routes(self.hub, "/passkeys/sign-in", [with_desk(SignInRoutes, guard=_guard_browser(self.hub))]),
-            browser_routes(self.hub, "/passkeys", [with_desk(AddPages, OwnPages, guard=only_people)], role="viewer"),
+            browser_routes(self.hub, "/passkeys/sign-in", [SignInRoutes], guards=in_browser, dependencies=at_desk),
+            browser_routes(
+                self.hub, "/passkeys", [AddPages, OwnPages], role="viewer", guards=of_people, dependencies=at_desk
+            ),
         ]
 
     async def sign_in_part(self, request: Request[Any, Any, Any], *, csrf: str, next_path: str) -> PagePart | None:

@@ -2,6 +2,8 @@
 
 The script fetches a challenge, lets the browser answer it, and sends the answer with the form that stands in the page: so
 what is wrong is told on a page, as with any form.
+
+Ceremonies and proofs are imported when a passkey is used: fido2, and cryptography with it, take a tenth of a hub's start.
 """
 
 from __future__ import annotations
@@ -14,9 +16,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from ringforge_auth_passkeys import challenges, passkeys
-from ringforge_auth_passkeys.ceremonies import Known, ask_to_add, ask_to_sign_in
 from ringforge_auth_passkeys.desk import AtDesk, Desk
-from ringforge_auth_passkeys.proofs import add_passkey, sign_in
 from ringforge_auth_passkeys.rendering import SCRIPT, part, script
 from ringforge_core.errors import Refused
 from ringforge_core.plugin.web import Person, SignedIn, check_fresh, count_ways_in
@@ -37,11 +37,15 @@ class SignInRoutes(Controller):
 
     @post("/challenge", status_code=200)
     async def challenge(self, desk: AtDesk) -> dict[str, Any]:
+        from ringforge_auth_passkeys.ceremonies import ask_to_sign_in
+
         await desk.entrance.count_challenge(desk.request)
         return ask_to_sign_in(desk.party, await challenges.issue(desk.store, "sign_in", desk.visit))
 
     @post("/")
     async def enter(self, desk: AtDesk) -> Page:
+        from ringforge_auth_passkeys.proofs import sign_in
+
         form = await desk.form()
         try:
             user_id = await sign_in(desk, form.answer)
@@ -60,6 +64,8 @@ class AddPages(Controller):
 
     @post("/challenge", status_code=200)
     async def challenge(self, desk: AtDesk, person: Person) -> dict[str, Any]:
+        from ringforge_auth_passkeys.ceremonies import Known, ask_to_add
+
         check_fresh(person)
         await desk.entrance.count_challenge(desk.request)
         own = await passkeys.list_passkeys(desk.store, person.user_id)
@@ -68,6 +74,8 @@ class AddPages(Controller):
 
     @post("/")
     async def add(self, desk: AtDesk, person: Person) -> Page:
+        from ringforge_auth_passkeys.proofs import add_passkey
+
         check_fresh(person)
         form = await desk.form()
         try:

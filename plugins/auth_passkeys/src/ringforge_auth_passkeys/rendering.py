@@ -1,4 +1,4 @@
-"""Templates and the script, from this package."""
+"""Templates and the script, from this package: read when they are first asked for, so that a hub starts without."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import hashlib
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ringforge_core.plugin.web import PagePart
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SCRIPT = "passkeys.js"
 
@@ -29,6 +31,8 @@ def script_url() -> str:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     environment = Environment(
         loader=PackageLoader("ringforge_auth_passkeys"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,

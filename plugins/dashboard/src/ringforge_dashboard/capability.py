@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from litestar import Request, Response, Router
+from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
@@ -44,14 +44,13 @@ class Dashboard(Capability[NoSettings]):
         async def desk(request: Request[Any, Any, Any]) -> Desk:
             return await open_desk(self, request)
 
-        signed_in = Router(
-            "/", route_handlers=[*CONTROLLERS, SharedPages], dependencies={"desk": Provide(desk)},
-            guards=[_guard_changes(self.hub)],
-        )  # fmt: skip
+        changes, at_desk = [_guard_changes(self.hub)], {"desk": Provide(desk)}
         return [
             browser_routes(self.hub, "/", [to_dashboard]),
             browser_routes(self.hub, f"{HOME}/static", [files]),
-            browser_routes(self.hub, HOME, [signed_in], role="viewer"),
+            browser_routes(
+                self.hub, HOME, [*CONTROLLERS, SharedPages], role="viewer", guards=changes, dependencies=at_desk
+            ),
         ]
 
 

@@ -1,4 +1,4 @@
-"""Templates and the style sheet, from this package."""
+"""Templates and the style sheet, from this package: read when they are first asked for, so that a hub starts without."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ringforge_core.plugin.web import PagePart
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PACKAGE = "ringforge_accounts"
 STYLE = "accounts.css"
@@ -27,6 +29,8 @@ def style() -> tuple[bytes, str]:
 
 @cache
 def _environment() -> Environment:
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
     alone = PackageLoader(PACKAGE, "alone")  # what a shell has as well: the pages for one find that of the dashboard
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(PACKAGE), alone]), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
