@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 import structlog
-from aiosmtplib import SMTP, SMTPException
 
 from ringforge_accounts.settings import MailSettings
 from ringforge_core.errors import Unavailable
 from ringforge_core.ports.auth import Mail
+
+if TYPE_CHECKING:  # these take a while to import, and a hub starts without a mail
+    from email.message import EmailMessage
 
 log = structlog.get_logger(__name__)
 
@@ -25,12 +25,16 @@ class MailServer:
         """Under the same `mail_id` a repeat is seen as one by who receives it. Raises `Unavailable`."""
         if self._settings.server is None:
             return _show(mail)
+        from aiosmtplib import SMTPException
+
         try:
             return await self._send(mail, mail_id)
         except (SMTPException, OSError, ValueError) as error:  # ValueError: an address that no mail can have
             raise Unavailable(f"The mail server did not take it: {error}") from error
 
     async def _send(self, mail: Mail, mail_id: str) -> None:
+        from aiosmtplib import SMTP
+
         settings = self._settings
         host, _, port = (settings.server or "").rpartition(":")
         client = SMTP(
@@ -44,6 +48,10 @@ class MailServer:
 
 
 def _message(mail: Mail, sender: str, mail_id: str) -> EmailMessage:
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+    from email.utils import formatdate
+
     message = EmailMessage()
     message["From"] = sender
     message["To"] = Address(addr_spec=mail.to)
