@@ -124,7 +124,7 @@ class Hub:
         self._presences: Presences = next(
             (part for part in self.capabilities if isinstance(part, Presences)), NobodyPresent()
         )
-        desk.presences = self._presences
+        desk.capabilities, desk.presences = self.capabilities, self._presences
         self.quotas.counted = self._counted()
         self.topics = FleetTopics(self.store, self.bus, self._topics(), self.retention_of)
         if self.bus.log_in_store:

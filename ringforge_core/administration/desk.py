@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ringforge_core.administration.attention import read_attention
+from ringforge_core.administration.attention import read_blocked, read_ending_keys
 from ringforge_core.administration.pace import read_pace
 from ringforge_core.administration.repeats import once_of
 from ringforge_core.audit import read_entries
@@ -25,7 +25,7 @@ from ringforge_core.identity.ids import now
 from ringforge_core.identity.tenants import rename_tenant
 from ringforge_core.limits import Quotas, read_usage
 from ringforge_core.plugin.administration import DASHBOARD, AdminKey, Operator, Position, Watch
-from ringforge_core.plugin.capability import AgentSession
+from ringforge_core.plugin.capability import AgentSession, Capability
 from ringforge_core.plugin.presences import NobodyPresent, Presences
 from ringforge_core.plugin.records import (
     AgentDetail,
@@ -57,6 +57,7 @@ FleetName = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, p
 class Desk:
     def __init__(self, store: Store, gateway: Gateway, quotas: Quotas) -> None:
         self.presences: Presences = NobodyPresent()
+        self.capabilities: Sequence[Capability[Any]] = ()
         self._store = store
         self._gateway = gateway
         self._quotas = quotas
@@ -175,7 +176,10 @@ class Desk:
 
     async def attention(self, tenant_id: str, fleet_id: str) -> Attention:
         await check_fleet(self._store, tenant_id, fleet_id)
-        return await self._store.read(lambda connection: read_attention(connection, tenant_id, fleet_id, at=now()))
+        blocked = await self._store.read(lambda connection: read_blocked(connection, tenant_id, fleet_id))
+        ending = await self._store.read(lambda connection: read_ending_keys(connection, tenant_id, at=now()))
+        told = [concern for part in self.capabilities for concern in await part.attention(tenant_id, fleet_id)]
+        return Attention(blocked, ending, told)
 
     async def audit(
         self, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50

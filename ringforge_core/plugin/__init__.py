@@ -21,6 +21,7 @@ from ringforge_core.plugin.hookspecs import Adapter, AdapterContext, hookimpl
 from ringforge_core.plugin.ids import iso, new_event_id, new_id, new_uuid, now
 from ringforge_core.plugin.messages import Push, Reason, Reply, Request, encode_message, encode_payload
 from ringforge_core.plugin.periodic import Periodic
+from ringforge_core.plugin.records import Concern
 from ringforge_core.plugin.schema import Instant, Json, metadata
 from ringforge_core.plugin.secret import Secret
 from ringforge_core.plugin.tenancy import FoundTenant, NewTenant
@@ -31,6 +32,7 @@ __all__ = [
     "AgentSession",
     "Call",
     "Capability",
+    "Concern",
     "EventDeclaration",
     "FoundTenant",
     "Hub",

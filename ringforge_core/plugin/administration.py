@@ -159,7 +159,8 @@ class Administration(Protocol):
     async def pace(self, tenant_id: str, fleet_id: str) -> Sequence[Minute]:
         """Each minute of the last hour, whichever hub saw it; the last one is the present minute, which is not over."""
 
-    async def attention(self, tenant_id: str, fleet_id: str) -> Attention: ...
+    async def attention(self, tenant_id: str, fleet_id: str) -> Attention:
+        """With what the capabilities tell, see `Capability.attention`."""
 
     async def audit(
         self, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50

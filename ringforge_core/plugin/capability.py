@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from ringforge_core.errors import PluginError
 from ringforge_core.plugin.administration import Administration
 from ringforge_core.plugin.messages import Push, Reply, Request
-from ringforge_core.plugin.records import Feature
+from ringforge_core.plugin.records import Concern, Feature
 from ringforge_core.plugin.tenancy import FoundTenant
 from ringforge_core.ports.auth import Auth
 from ringforge_core.ports.event_bus import Event, EventBus, Replay, ReplayFilter, Topic, TopicKind
@@ -228,6 +228,13 @@ class Capability(Generic[Settings]):
 
     def measures(self) -> Sequence[Collector]:
         """What `/metrics` tells of this capability, by names that begin with `ringforge_`."""
+        return ()
+
+    async def attention(self, tenant_id: str, fleet_id: str) -> Sequence[Concern]:
+        """What people should look at in this fleet of the tenant: the few that press most, those first.
+
+        The dashboard asks with each look at its overview, so it must be cheap.
+        """
         return ()
 
     def greeting(self, url: str) -> str | None:

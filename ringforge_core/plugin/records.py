@@ -173,13 +173,20 @@ class Minute(msgspec.Struct, frozen=True):
     messages: int
 
 
-class WaitingMessages(msgspec.Struct, frozen=True):
-    """Messages that an agent was not there to take, and since when the oldest of them waits."""
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """Something of a fleet that people should look at, as a capability tells it."""
 
-    agent_id: str
-    name: str | None
-    count: int
-    since: datetime
+    kind: str
+    """What it is, in a word for programs: `messages_waiting`."""
+    title: str
+    """What it is about: the name of an agent, of a job …"""
+    text: str
+    """What is the matter, in words that follow the title: `does not take its messages: 2 wait`."""
+    since: datetime | None = None
+    agent_id: str | None = None
+    """The agent that it is about."""
+    path: str | None = None
+    """The page where people see to it, for a capability that gives one; None: the agent's."""
 
 
 class Attention(msgspec.Struct, frozen=True):
@@ -189,5 +196,5 @@ class Attention(msgspec.Struct, frozen=True):
     """Of the fleet, who was barred last comes first."""
     ending_keys: Sequence[KeyInfo]
     """Of the tenant, what ends first comes first."""
-    waiting: Sequence[WaitingMessages]
-    """Of the fleet, what waits longest comes first."""
+    concerns: Sequence[Concern]
+    """Of the fleet, what the capabilities tell, each what presses most first."""

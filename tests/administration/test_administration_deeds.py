@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
-from ringforge_core.administration.attention import WAITS_LONG
 from ringforge_core.errors import Backpressure, Conflict, InvalidPayload, LimitReached, NotFound
+from ringforge_core.mesh.inbox.attention import WAITS_LONG
 from ringforge_core.mesh.inbox.tables import letters
 from ringforge_core.plugin.administration import Administration, Operator
 from ringforge_core.plugin.records import Minute
@@ -174,20 +174,23 @@ async def test_what_needs_attention(hub: TestHub, operator: Operator) -> None:
     async with await agent(hub, operator, "away") as away, await agent(hub, operator, "bad") as bad:
         away_id, bad_id = (await away.join())["agent_id"], (await bad.join())["agent_id"]
     quiet = await door(hub).attention(tenant_id, fleet_id)
-    assert (quiet.blocked, quiet.ending_keys, quiet.waiting) == ([], [], [])
+    assert (quiet.blocked, quiet.ending_keys, quiet.concerns) == ([], [], [])
     await door(hub).kick_agent(operator, bad_id, block=True)
     for days in (3, 30):
         ends = datetime.now(UTC) + timedelta(days=days)
         await door(hub).create_key(operator, kind="live", name=f"{days} days", expires_at=ends)
     for _ in range(2):
         await door(hub).say(operator, fleet_id, "direct:send", {"to": away_id, "message": {"text": "hello"}})
-    assert (await door(hub).attention(tenant_id, fleet_id)).waiting == []  # not for long
+    assert (await door(hub).attention(tenant_id, fleet_id)).concerns == []  # not for long
     await hub.hub.store.apply(make_older, tenant_id)
     found = await door(hub).attention(tenant_id, fleet_id)
     assert [each.agent_id for each in found.blocked] == [bad_id]
     assert [each.name for each in found.ending_keys] == ["3 days"]
-    assert [(each.agent_id, each.name, each.count) for each in found.waiting] == [(away_id, "away", 2)]
-    assert datetime.now(UTC) - found.waiting[0].since > WAITS_LONG
+    [waiting] = found.concerns
+    assert (waiting.kind, waiting.agent_id, waiting.title) == ("messages_waiting", away_id, "away")
+    assert waiting.text.endswith(": 2 wait")
+    assert waiting.since is not None
+    assert datetime.now(UTC) - waiting.since > WAITS_LONG
     with pytest.raises(NotFound):
         await door(hub).attention((await somebody(hub)).tenant_id, fleet_id)
 

@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from dashboard_visitor import Office, Tab, signed_in
 from playwright.async_api import Browser, expect
 from ringforge_dashboard.chart import draw, round_up
+from ringforge_dashboard.pages.overview import way_to
 
 from ringforge_core.errors import LimitReached
+from ringforge_core.plugin import Concern
 from ringforge_core.plugin.records import Minute
 from ringforge_core.plugin.schema import metadata
 from ringforge_core.ports.store import Transaction
@@ -59,6 +61,14 @@ async def test_what_needs_attention_is_named_with_its_way_there(shared_office: O
     assert re.search(rf'href="/dashboard/messages/{lazy_id}"><strong>lazy</strong></a>.*?: 1 waits', page)
     assert re.search(rf'href="/dashboard/agents/{rogue_id}"><strong>rogue</strong></a>.*?is blocked', page)
     assert re.search(r'href="/dashboard/keys"><strong>short-lived</strong></a>', page)
+
+
+@pytest.mark.parametrize(
+    ("more", "way"),
+    [({"agent_id": "ag_1"}, "/dashboard/agents/ag_1"), ({"agent_id": "ag_1", "path": "/jobs"}, "/jobs"), ({}, None)],
+)
+async def test_what_a_plugin_tells_leads_to_its_page_or_to_the_agent(more: dict[str, str], way: str | None) -> None:
+    assert way_to(Concern(kind="job_failed", title="nightly", text="failed", **more)) == way
 
 
 def make_older(tx: Transaction, tenant_ids: Sequence[str]) -> list[None]:

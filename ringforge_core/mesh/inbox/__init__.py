@@ -8,6 +8,7 @@
     claim.py         the writes that claim what waits for an agent, and give it back
     settle.py        the writes that take letters out of the inbox: delivered or expired, with the receipt
     queued.py        the read behind `message:queued`
+    attention.py     whose messages nobody takes, for people
     mailbox.py       one agent that is connected here
     outgoing.py      what was pushed and is not settled: watched until it is written, then settled
     capability.py    the rules

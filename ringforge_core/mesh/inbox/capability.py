@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, cast
@@ -13,6 +13,7 @@ from cachetools import LRUCache
 from ringforge_core.errors import NotFound, PluginError
 from ringforge_core.identity.ids import now
 from ringforge_core.identity.repeatable import apply_once
+from ringforge_core.mesh.inbox.attention import read_waiting
 from ringforge_core.mesh.inbox.claim import release_node
 from ringforge_core.mesh.inbox.courier import Courier
 from ringforge_core.mesh.inbox.letter import Letter, Parcel
@@ -29,7 +30,7 @@ from ringforge_core.mesh.inbox.queued import read_queued
 from ringforge_core.mesh.inbox.settings import InboxSettings
 from ringforge_core.mesh.inbox.settle import Settlement, settle
 from ringforge_core.mesh.inbox.sweeper import Sweeper
-from ringforge_core.plugin import Call, Capability, Hub, Member, event
+from ringforge_core.plugin import Call, Capability, Concern, Hub, Member, event
 from ringforge_core.ports.event_bus import Event, TopicKind
 
 REMEMBERED = 100_000
@@ -74,6 +75,9 @@ class InboxCapability(Capability[InboxSettings]):
 
     def on_leave(self, member: Member) -> None:
         self._courier.leave(member)
+
+    async def attention(self, tenant_id: str, fleet_id: str) -> Sequence[Concern]:
+        return await self.hub.store.read(lambda connection: read_waiting(connection, tenant_id, fleet_id, at=now()))
 
     @event("message:queued")
     async def queued(self, call: Call, request: GetQueued) -> QueuedMessages:
