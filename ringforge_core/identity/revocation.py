@@ -27,8 +27,9 @@ OnRevoked = Callable[[set[str], set[str], set[str], float], None]
 that may have been let in again. It is told again what it was told within the last minute."""
 
 
-OnMoved = Callable[[dict[str, str]], None]
-"""Takes the fleet of each agent that was moved, by agent id. It is told again as well."""
+OnMoved = Callable[[dict[str, str], float], None]
+"""Takes the fleet of each agent that was moved, by agent id, and when this was asked: who was let in or moved later may be
+elsewhere by now. It is told again as well."""
 
 
 class RevocationWatch(Periodic):
@@ -51,7 +52,7 @@ class RevocationWatch(Periodic):
         if revoked.keys or revoked.agents or revoked.tenants:
             self._on_revoked(revoked.keys, revoked.agents, revoked.tenants, asked_at)
         if revoked.moved:
-            self._on_moved(revoked.moved)
+            self._on_moved(revoked.moved, asked_at)
         self._looked_at = at
 
 

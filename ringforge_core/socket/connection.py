@@ -61,7 +61,7 @@ class Connection:
         """Ticks of the clock since the last frame."""
         self.opened = False
         self.let_in_at = 0.0
-        """When the connection was opened or, if later, its agent known; by the clock of the loop."""
+        """When the connection was opened or, if later, its agent known or moved to this fleet; by the clock of the loop."""
         self.session_open = False
         self.wake: asyncio.Event | None = None
 
@@ -175,8 +175,9 @@ class Connection:
         for channel in left:
             self.send(closed(channel.join_ref, channel.topic))
             self.end(channel)
-        if self.agent is not None:
+        if self.agent is not None and self.agent.fleet_id != fleet_id:
             self.agent = msgspec.structs.replace(self.agent, fleet_id=fleet_id)
+            self.let_in_at = asyncio.get_running_loop().time()
         return len(left)
 
     def refuse_join(self, frame: Frame, error: RingforgeError) -> None:

@@ -188,11 +188,13 @@ class Gateway:
             elif agent.tenant_id in tenants:
                 connection.close(POLICY, "tenant suspended")
 
-    def agents_moved(self, fleets: Mapping[str, str]) -> None:
-        """These agents are in these fleets now; their channels in others are closed."""
+    def agents_moved(self, fleets: Mapping[str, str], asked_at: float) -> None:
+        """These agents were in these fleets at `asked_at`; their channels in others are closed, if they came before it."""
         for connection in list(self.connections):
             agent = connection.agent
-            if agent is not None and (fleet_id := fleets.get(agent.agent_id)) is not None:
+            if agent is None or connection.let_in_at > asked_at:
+                continue
+            if (fleet_id := fleets.get(agent.agent_id)) is not None:
                 connection.move(fleet_id)
 
     def let_go(self) -> None:

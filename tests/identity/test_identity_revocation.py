@@ -45,7 +45,7 @@ class Told:
         self.tenants |= tenants
         self._called.set()
 
-    def of_moves(self, moved: dict[str, str]) -> None:
+    def of_moves(self, moved: dict[str, str], asked_at: float) -> None:
         self.moved.update(moved)
         self._called.set()
 

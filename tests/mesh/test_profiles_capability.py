@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -196,6 +197,21 @@ async def test_d81_a_move_by_an_admin_reaches_the_connected_agent(running: TestH
     assert (await agent.join())["fleet_id"] == lab
     await bystander.ok("presence:roster")
     assert not any(is_close(message) for message in bystander.seen)
+
+
+async def test_who_was_moved_back_is_not_moved_by_what_was_read_before(running: TestHub, agents: Agents, lab: str) -> None:
+    """The watch asked while the agent was in the lab, and tells of it when it is home again."""
+    clock = asyncio.get_running_loop().time
+    agent, agent_id = await agents.join("scout")
+    await agent.ok("agent:migrate", {"payload": {"fleet_id": lab}})
+    await agent.join(join_ref="2")
+    asked_at = clock()
+    await agent.ok("agent:migrate", {"payload": {"fleet_id": running.keys.fleet_id}}, join_ref="2")
+    await agent.join(join_ref="3")
+    running.hub.gateway.agents_moved({agent_id: lab}, asked_at)
+    await agent.ok("presence:roster", join_ref="3")
+    running.hub.gateway.agents_moved({agent_id: lab}, clock())
+    await agent.expect(lambda message: is_close(message) and message.join_ref == "3")
 
 
 async def test_the_same_key_moves_once_and_a_late_repeat_moves_nobody(running: TestHub, agents: Agents, lab: str) -> None:
