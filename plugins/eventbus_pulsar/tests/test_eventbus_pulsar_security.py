@@ -17,6 +17,8 @@ import msgspec
 import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
+from ringforge_eventbus_pulsar import PulsarEventBusSettings
+from ringforge_eventbus_pulsar.admin import Admin
 
 from ringforge_core.errors import ConfigError, RingforgeError, Unavailable
 from ringforge_core.plugin import Secret
@@ -147,6 +149,24 @@ async def test_no_token_or_another_role_does_not_get_in(running_on, guarded, tru
         async with running_on(guarded, token=chosen, tls_ca_file=trusted):
             pass
     assert "[event_bus.pulsar]" in refused.value.fix or "administrator" in refused.value.fix
+
+
+async def test_who_may_not_read_any_more_is_told_so_at_once(running_on, guarded, trusted: str) -> None:
+    """The hub's role loses the administration of its tenant, and keeps only the right to publish."""
+    topic, url = new_topic(), {"service_url": guarded.service_url, "admin_url": guarded.admin_url}
+    operator = Admin(PulsarEventBusSettings(**url, token=Secret(token("operator")), tls_ca_file=trusted))
+    await operator.put("tenants/lent", {"adminRoles": ["hub"], "allowedClusters": await operator.get("clusters")})
+    mine = {"tenant": "lent", "namespace": "mine", "token": Secret(token("hub")), "tls_ca_file": trusted}
+    async with running_on(guarded, **mine, request_seconds=30.0) as bus:
+        await bus.publish([msgspec.structs.replace(new_event(topic), epoch="e", seq=1)])
+        assert len((await bus.replay(topic, ReplayFilter())).events) == 1
+        await operator.post("namespaces/lent/mine/permissions/hub", ["produce"])
+        await operator.post("tenants/lent", {"adminRoles": [], "allowedClusters": await operator.get("clusters")})
+        async with asyncio.timeout(10):
+            with pytest.raises(Unavailable, match="refuses this hub's credentials") as refused:
+                await bus.replay(topic, ReplayFilter())
+    assert "what the role may do" in refused.value.fix
+    await operator.close()
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_believed(running_on, guarded) -> None:

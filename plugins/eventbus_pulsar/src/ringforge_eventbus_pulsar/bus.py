@@ -16,7 +16,7 @@ from ringforge_core.errors import Backpressure, Unavailable
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.ports.event_bus import BusLoad, Event, EventBus, Handler, Replay, ReplayFilter, Subscription, Topic
 from ringforge_eventbus_pulsar.admin import Admin
-from ringforge_eventbus_pulsar.connection import connect, disconnect
+from ringforge_eventbus_pulsar.connection import CredentialsRefused, connect, disconnect
 from ringforge_eventbus_pulsar.discovery import Discovery
 from ringforge_eventbus_pulsar.history import History
 from ringforge_eventbus_pulsar.names import Names
@@ -143,6 +143,8 @@ class PulsarEventBus(EventBus):
         while True:
             try:
                 return await read()
+            except CredentialsRefused:
+                raise
             except Unavailable as error:
                 if time.monotonic() >= end:
                     raise

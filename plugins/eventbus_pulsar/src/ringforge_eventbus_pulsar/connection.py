@@ -28,6 +28,10 @@ _FULL = (pulsar.Result.ProducerQueueIsFull, pulsar.Result.MemoryBufferIsFull)
 _REFUSED = (pulsar.Result.AuthenticationError, pulsar.Result.AuthorizationError)
 
 
+class CredentialsRefused(Unavailable):
+    """The broker does not let this hub do it: trying again changes nothing until somebody changes its rights."""
+
+
 def connect(settings: PulsarEventBusSettings, bearer: Bearer | None) -> Client:
     """A client; it connects when it is used."""
     try:
@@ -75,7 +79,7 @@ def meaning_of(error: PulsarException, doing: str) -> RingforgeError:
         )
     if result in _REFUSED:
         fix = "Check token or oauth2_… in [event_bus.pulsar], and what the role may do in the tenant."
-        return Unavailable(f"could not {doing}: the broker refuses this hub's credentials", fix=fix)
+        return CredentialsRefused(f"could not {doing}: the broker refuses this hub's credentials", fix=fix)
     return Unavailable(f"could not {doing}: {error}")
 
 
