@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         limit = item.get_closest_marker("timeout")
         seconds[item.path] += limit.args[0] * SHARE_OF_TIMEOUT if limit else USUAL_SECONDS
     items.sort(key=lambda item: -seconds[item.path])  # stable: a file's tests stay together, in their order
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: without it, each full collection of garbage looks at little."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
