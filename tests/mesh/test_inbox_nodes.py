@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from direct_fleet import direct_fleet, disconnect, gets_receipt, received, receives, send
 from mesh_fleet import Fleet
 
 from ringforge_core.mesh.inbox import courier
 from ringforge_core.mesh.inbox.claim import Claim, claim
-from ringforge_core.ports.store import Store
+from ringforge_core.nodes.tables import nodes as registered
+from ringforge_core.plugin import now
+from ringforge_core.ports.store import Store, Transaction
 from ringforge_core.testkit.postgres import PostgresServer
 
 
@@ -75,6 +78,55 @@ async def test_what_an_agent_did_not_acknowledge_follows_it_to_another_node(node
     assert (push["message_id"], push["attempt"]) == (reply["message_id"], 2)
     await again.ok("message:ack", {"message_id": reply["message_id"]})
     assert (await gets_receipt(sender, reply["message_id"]))["status"] == "delivered"
+
+
+async def test_who_waits_for_another_node_is_told_when_that_gives_back(
+    nodes: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "TURN_SECONDS", 3600.0)
+    one, two = nodes
+    sender, _ = await one.join("sender")
+    target, target_id = await one.join("target")
+    await send(sender, target_id, "first", ack=True)
+    await receives(target, "first")
+    again, _ = await two.join("target")
+    await send(sender, target_id, "second")
+    await receives(target, "second")
+    assert received(again) == []
+    await disconnect(target)
+    await receives(again, "first")
+
+
+async def test_who_waits_for_a_node_that_died_is_told_by_the_one_that_saw_it(
+    nodes: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "TURN_SECONDS", 3600.0)
+    one, two = nodes
+    store, registry = one.hub.hub.store, one.hub.hub.nodes
+    sender, _ = await one.join("sender")
+    target, target_id = await two.join("target")
+    await disconnect(target)
+    await send(sender, target_id, "first")
+    assert await claimed_by(store, "node-9/gone", one, target_id, seconds=3600) == 1
+    target, _ = await two.join("target")
+    await store.apply(run, registered.insert().values(row_of("node-9")))
+    await registry.beat()
+    await store.apply(run, registered.delete().where(registered.c.name == "node-9"))
+    await registry.beat()
+    await receives(target, "first")
+
+
+def row_of(node: str) -> dict[str, object]:
+    return {
+        "name": node, "instance": node, "beat": 1, "version": "1", "started_at": now(), "seen_at": now(),
+        "url": "", "connections": 0, "draining": False,
+    }  # fmt: skip
+
+
+def run(tx: Transaction, statements: Sequence[sa.Executable]) -> list[None]:
+    for statement in statements:
+        tx.execute(statement)
+    return [None] * len(statements)
 
 
 async def claimed_by(store: Store, claimer: str, fleet: Fleet, agent_id: str, *, seconds: float) -> int:

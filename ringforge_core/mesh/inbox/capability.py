@@ -67,8 +67,8 @@ class InboxCapability(Capability[InboxSettings]):
 
     async def _release(self, node: str) -> None:
         """What a hub that is gone had claimed is free for the others; those who wait for it are looked after."""
-        if await self.hub.store.apply(release_node, node):
-            self._courier.wake_all()
+        if freed := await self.hub.store.apply(release_node, node):
+            self._courier.free(freed)
 
     async def on_join(self, member: Member, fields: Any) -> None:
         self._courier.join(member)

@@ -119,12 +119,15 @@ def release(tx: Transaction, releases: Sequence[Release]) -> list[None]:
     return [None] * len(releases)
 
 
-def release_node(tx: Transaction, nodes: Sequence[str]) -> list[int]:
-    """Give back what these nodes had claimed when they ended; returns how much."""
-    return [
-        tx.execute(_give_back().where(entries.c.claimed_by.startswith(f"{node}/", autoescape=True))).rowcount
-        for node in nodes
-    ]
+def release_node(tx: Transaction, nodes: Sequence[str]) -> list[list[Address]]:
+    """Give back what these nodes had claimed when they ended; returns for whom."""
+    return [_release_node(tx, node) for node in nodes]
+
+
+def _release_node(tx: Transaction, node: str) -> list[Address]:
+    of_node = _give_back().where(entries.c.claimed_by.startswith(f"{node}/", autoescape=True))
+    freed = tx.execute(of_node.returning(entries.c.tenant_id, entries.c.fleet_id, entries.c.agent_id))
+    return sorted({(row.tenant_id, row.fleet_id, row.agent_id) for row in freed})
 
 
 def find_lapsed(connection: sa.Connection, at: datetime, limit: int) -> list[Address]:

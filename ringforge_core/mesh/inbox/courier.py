@@ -6,9 +6,11 @@ import asyncio
 import secrets
 import time
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import structlog
 
 from ringforge_core.errors import RingforgeError
@@ -24,7 +26,9 @@ RETRY_SECONDS = 0.5
 IN_TURN_SECONDS = 10.0
 """An agent that comes here gets nothing out of its order for so long: that is until the hubs know that the one it came
 from is gone, and have given back what that had in work. An agent that stays at both gets from both what each claims."""
-TURN_POLL = 0.2
+TURN_SECONDS = 1.0
+"""How long the hub waits to be told that another one is done with what comes first, before it looks by itself."""
+SIGNAL = "inbox.free"
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +46,8 @@ class Courier:
         self._outgoing = Outgoing(
             store, on_written=self._await_acknowledgement, on_gone=self._give_back_one, on_settled=self._settled
         )
+        self._decoder = msgspec.json.Decoder(list[Address])
+        store.on_signal(SIGNAL, lambda body: self.wake(self._decoder.decode(body)), missed=self._look_at_all)
 
     def start(self) -> None:
         self._outgoing.start()
@@ -84,11 +90,17 @@ class Courier:
         for address in addresses:
             mailbox = self._mailboxes.get(address)
             if mailbox is not None:
+                if mailbox.freed is not None:
+                    mailbox.freed.set()
                 self._start_pump(mailbox)
 
-    def wake_all(self) -> None:
-        for mailbox in self._mailboxes.values():
-            self._start_pump(mailbox)
+    def free(self, addresses: Sequence[Address]) -> None:
+        """Whoever had something in work for these agents is done with it: they may be here, or at another hub."""
+        self.wake(addresses)
+        self._store.signal(SIGNAL, msgspec.json.encode(addresses))
+
+    async def _look_at_all(self) -> None:
+        self.wake(list(self._mailboxes))
 
     # --- at once ------------------------------------------------------------------------------------------------
 
@@ -150,13 +162,14 @@ class Courier:
             while mailbox.behind and mailbox.members:
                 await self._pump_page(mailbox)
         finally:
-            mailbox.pump = None
+            mailbox.pump = mailbox.freed = None
             self._close_if_idle(mailbox)
 
     async def _pump_page(self, mailbox: Mailbox) -> None:
         if not await mailbox.takes_more():
             return None
         mailbox.behind = False  # what is written from now on sets it again
+        mailbox.freed = freed = asyncio.Event()
         try:
             page = await self._store.apply(claim, self._claim(mailbox))
         except RingforgeError as error:
@@ -172,7 +185,9 @@ class Courier:
                 return self._give_back(mailbox, [each.message_id for each in letters[place:]])
             self._push(mailbox, letter)
         if page.must_wait:
-            await asyncio.sleep(TURN_POLL)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN_SECONDS):
+                    await freed.wait()
         return None
 
     def _claim(self, mailbox: Mailbox) -> Claim:
@@ -193,6 +208,8 @@ class Courier:
 
     def _settled(self, mailbox: Mailbox, message_id: str) -> None:
         mailbox.let_go(message_id)
+        if not (mailbox.members or mailbox.held):
+            self.free([mailbox.address])  # the agent left while it was on its way
         self._close_if_idle(mailbox)
 
     def _give_back_one(self, mailbox: Mailbox, message_id: str) -> None:
@@ -214,7 +231,7 @@ class Courier:
             await self._store.apply(release, given_back)
         except RingforgeError as error:
             log.warning("inbox_not_released", reason=error.reason)  # the claims lapse by themselves
-        self.wake([given_back.address])
+        self.free([given_back.address])
 
     def _close_if_idle(self, mailbox: Mailbox) -> None:
         if not (mailbox.members or mailbox.held or mailbox.pump):

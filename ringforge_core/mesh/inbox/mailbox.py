@@ -15,7 +15,7 @@ READY_BYTES = 64 * 1024
 class Mailbox:
     """Lives while the agent has a channel here, or something claimed for it is not settled."""
 
-    __slots__ = ("address", "behind", "expected", "held", "in_turn_until", "loose", "members", "pump")
+    __slots__ = ("address", "behind", "expected", "freed", "held", "in_turn_until", "loose", "members", "pump")
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -29,6 +29,8 @@ class Mailbox:
         self.behind = False
         """Something may wait in the database that was not claimed yet."""
         self.pump: asyncio.Task[None] | None = None
+        self.freed: asyncio.Event | None = None
+        """While the pump runs: set when somebody is done with what they had in work since the last claim."""
         self.expected: dict[str, asyncio.Future[None]] = {}
         """Who wants to know that a message was pushed."""
 
