@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from litestar import Litestar, Request, Response, get, post
 from litestar.response import Redirect
 
 from ringforge_core.ports.auth import Begun
 from ringforge_core.testkit.auth import CALLBACK
 from ringforge_core.testkit.hub_process import free_port
+from ringforge_core.testkit.served import served
 
 PEER = Path(__file__).resolve().parents[3] / "tests" / "oidc_peer"
 SECRET = "a secret between the two"
@@ -123,15 +123,5 @@ class FakeGitHub:
 
 @asynccontextmanager
 async def fake_github() -> AsyncIterator[str]:
-    port = free_port()
-    config = uvicorn.Config(FakeGitHub().application(), host="127.0.0.1", port=port, log_config=None, lifespan="off")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    try:
-        async with asyncio.timeout(DEADLINE):
-            while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
-                await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving
+    async with served(FakeGitHub().application()) as url:
+        yield url

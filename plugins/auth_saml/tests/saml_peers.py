@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from litestar import Litestar, MediaType, Request, get
 
 from ringforge_core.ports.auth import Begun
-from ringforge_core.testkit.hub_process import free_port
 
-DEADLINE = 20.0
 ISSUER = "https://id.acme.example/metadata"
 ENTITY_ID = "https://hub.example.org/auth/saml/metadata"
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
@@ -141,19 +137,3 @@ class ProviderSite:
             return f"<!doctype html>{icon}<title>Acme</title>{form}<script>document.forms[0].submit()</script>"
 
         return Litestar([metadata, sign_in], openapi_config=None)
-
-
-@asynccontextmanager
-async def served(application: Litestar, port: int | None = None) -> AsyncIterator[str]:
-    """The URL of the application while it runs."""
-    port = port or free_port()
-    server = uvicorn.Server(uvicorn.Config(application, host="127.0.0.1", port=port, log_config=None, lifespan="off"))
-    serving = asyncio.create_task(server._serve())
-    try:
-        async with asyncio.timeout(DEADLINE):
-            while not server.started:  # noqa: ASYNC110 — uvicorn has no event for it
-                await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await serving

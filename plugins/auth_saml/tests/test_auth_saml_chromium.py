@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright
-from saml_peers import ProviderSite, served
+from saml_peers import ProviderSite
 from saml_visitor import running_saml_hub
 
 from ringforge_core.testkit.hub_process import free_port
+from ringforge_core.testkit.served import served
 
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 

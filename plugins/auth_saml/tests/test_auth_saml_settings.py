@@ -15,11 +15,12 @@ from ringforge_auth_saml.documents import NotProven, read_document
 from ringforge_auth_saml.metadata import read_metadata
 from ringforge_auth_saml.settings import ProviderSettings
 from saml_forgery import posted, response, with_signed_assertion
-from saml_peers import ENTITY_ID, ISSUER, KeyPair, served
+from saml_peers import ENTITY_ID, ISSUER, KeyPair
 
 from ringforge_core.errors import ConfigError, Unauthenticated, Unavailable
 from ringforge_core.plugin import AdapterContext
 from ringforge_core.testkit.auth import answer, new_attempt
+from ringforge_core.testkit.served import served
 
 KEYS, NEW_KEYS = KeyPair(), KeyPair()
 SSO = "https://id.acme.example/sso"
