@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from direct_fleet import direct_fleet, disconnect, gets_receipt, received, receives, send
+from direct_fleet import direct_fleet, disconnect, eventually, gets_receipt, received, receives, send
 from mesh_fleet import Fleet
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from ringforge_core.mesh.inbox import courier
 from ringforge_core.mesh.inbox.claim import Claim, claim
+from ringforge_core.mesh.inbox.tables import letters
 from ringforge_core.nodes.tables import nodes as registered
 from ringforge_core.plugin import now
 from ringforge_core.ports.store import Store, Transaction
@@ -95,6 +97,31 @@ async def test_who_waits_for_another_node_is_told_when_that_gives_back(
     assert received(again) == []
     await disconnect(target)
     await receives(again, "first")
+
+
+async def test_who_waits_for_what_was_written_as_they_left_is_told_when_it_is_settled(
+    nodes: tuple[Fleet, Fleet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is slow to take the first message out: somebody holds its letter."""
+    monkeypatch.setattr(courier, "TURN_SECONDS", 3600.0)
+    one, two = nodes
+    sender, _ = await two.join("sender")
+    target, target_id = await one.join("target")
+    await disconnect(target)
+    await send(sender, target_id, "first")
+    engine = create_async_engine(sa.make_url(one.hub.hub.config.store.url).set(drivername="postgresql+asyncpg"))
+    async with engine.begin() as holder:
+        await holder.execute(sa.select(letters).with_for_update())
+        target, _ = await one.join("target")
+        await receives(target, "first")
+        await disconnect(target)
+        await eventually(lambda: not one.hub.hub.gateway.connections)
+        target, _ = await two.join("target")
+        await send(sender, target_id, "second")
+        assert received(target) == []
+    await receives(target, "second")
+    assert received(target) == ["second"]
+    await engine.dispose()
 
 
 async def test_who_waits_for_a_node_that_died_is_told_by_the_one_that_saw_it(
