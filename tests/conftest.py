@@ -1,4 +1,4 @@
-"""What tests of several parts share: servers, started once for the tests of a process that need them."""
+"""What tests of several parts share: a PostgreSQL for all tests of a process, a broker for the tests of a file."""
 
 from __future__ import annotations
 
@@ -43,13 +43,15 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka() -> Iterator[KafkaBroker]:
+    """Ends with the file: a broker works in the background, also when no test of its process needs it any more."""
     with kafka_broker() as broker:
         yield broker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pulsar() -> Iterator[PulsarServer]:
+    """Ends with the file, as `kafka` does."""
     with pulsar_server() as server:
         yield server

@@ -13,7 +13,7 @@ EVENT_BUSES = ("local", "kafka", "pulsar")
 
 
 def event_bus_settings(name: str, request: pytest.FixtureRequest) -> dict[str, str]:
-    """The environment of a hub on this bus; starts the broker that it needs, once a test process."""
+    """The environment of a hub on this bus; starts the broker that it needs, once a file."""
     if name == "kafka":
         kafka: KafkaBroker = request.getfixturevalue("kafka")
         specific = {"RINGFORGE__EVENT_BUS__KAFKA__BOOTSTRAP_SERVERS": json.dumps([kafka.address])}

@@ -1,6 +1,6 @@
 """A real Apache Kafka for tests: the broker that `RINGFORGE_TEST_KAFKA` names (host:port), else one of our own.
 
-    with kafka_broker() as broker:      # once per test session
+    with kafka_broker() as broker:      # once per file of tests
         broker.address                  # host:port
         await broker.stop()             # only one of our own: gone, and back with the same port and log
 
@@ -17,7 +17,6 @@ import asyncio
 import base64
 import os
 import random
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -29,6 +28,7 @@ from pathlib import Path
 
 import pytest
 
+from ringforge_core.testkit.class_archive import DUMP_SECONDS, archive_options
 from ringforge_core.testkit.kafka_lookalike import NAME, lookalike_address, lookalike_program
 from ringforge_core.testkit.maven import class_path_now, java_command, missing_program, skip_without_java
 
@@ -105,6 +105,7 @@ class OwnKafkaBroker(KafkaBroker):
         self.log = directory / "broker.log"
         self._port = port
         self._jars = jars
+        self.java_options: tuple[str, ...] = _OPTIONS
         self._configuration = directory / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
         self._configuration.write_text(
@@ -131,8 +132,9 @@ class OwnKafkaBroker(KafkaBroker):
         command = ("format", "-t", cluster, "-c", str(self._configuration))
         logins = [word for user in users for word in ("--add-scram", user)]
         run = subprocess.run(  # noqa: S603 — our own arguments
-            java_command(self._jars, "kafka.tools.StorageTool", *command, *logins, options=_OPTIONS), timeout=START_SECONDS,
-            check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            java_command(self._jars, "kafka.tools.StorageTool", *command, *logins, options=self.java_options),
+            timeout=START_SECONDS, check=False, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if run.returncode != 0:
             raise RuntimeError(f"Kafka's storage cannot be formatted:\n{run.stdout[-2000:]}")
@@ -141,7 +143,7 @@ class OwnKafkaBroker(KafkaBroker):
         """As `start`, for a fixture that waits; raises with the end of the broker's log when it is not ready in time."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 — our own arguments
-                java_command(self._jars, "kafka.Kafka", str(self._configuration), options=_OPTIONS),
+                java_command(self._jars, "kafka.Kafka", str(self._configuration), options=self.java_options),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
@@ -152,8 +154,8 @@ class OwnKafkaBroker(KafkaBroker):
                 raise RuntimeError(f"Kafka is not ready after {START_SECONDS:g} s:\n{self._log_tail()}")
             time.sleep(0.05)
 
-    def stop_now(self, *, kill: bool = False) -> None:
-        """As `stop`, for a fixture that waits; one that takes too long is killed."""
+    def stop_now(self, *, kill: bool = False, seconds: float = STOP_SECONDS) -> None:
+        """As `stop`, for a fixture that waits; one that takes longer than `seconds` is killed."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -162,7 +164,7 @@ class OwnKafkaBroker(KafkaBroker):
         else:
             process.terminate()
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -204,12 +206,25 @@ def own_kafka_broker(
 ) -> Iterator[OwnKafkaBroker]:
     """Raises `MavenError` when its jars cannot be had."""
     jars = class_path_now(POM)
-    directory = Path(tempfile.mkdtemp(prefix="ringforge-kafka-"))
-    broker = OwnKafkaBroker(directory, jars, properties=properties, more_listeners=more_listeners)
-    try:
-        broker.format(*users)
-        broker.start_now()
-        yield broker
-    finally:
-        broker.stop_now(kill=True)
-        shutil.rmtree(directory)
+    options = archive_options(jars, lambda options: _rehearse(jars, options))
+    with tempfile.TemporaryDirectory(prefix="ringforge-kafka-") as folder:
+        broker = OwnKafkaBroker(Path(folder), jars, properties=properties, more_listeners=more_listeners)
+        broker.java_options += options
+        try:
+            broker.format(*users)
+            broker.start_now()
+            yield broker
+        finally:
+            broker.stop_now(kill=True)
+
+
+def _rehearse(jars: list[Path], java_options: tuple[str, ...]) -> None:
+    """A broker that starts and ends in order."""
+    with tempfile.TemporaryDirectory(prefix="ringforge-kafka-") as folder:
+        broker = OwnKafkaBroker(Path(folder), jars)
+        broker.format()
+        broker.java_options += java_options
+        try:
+            broker.start_now()
+        finally:
+            broker.stop_now(seconds=DUMP_SECONDS)

@@ -51,10 +51,9 @@ def java_command(jars: list[Path], main_class: str, *arguments: str, options: tu
 
 def class_path_now(pom: Path) -> list[Path]:
     """As `class_path`, for a fixture that waits."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringforge" / "maven"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = cache_folder()
     resolved = folder / f"{pom.stem}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:16]}.txt"
-    with _locked(folder / "lock"):  # one Maven at a time: its repository is not made for two writers
+    with locked(folder / "lock"):  # one Maven at a time: its repository is not made for two writers
         if not (jars := _read(resolved)):
             _resolve(pom, resolved)
             jars = _read(resolved)
@@ -86,8 +85,16 @@ def _resolve(pom: Path, into: Path) -> None:
     fresh.replace(into)
 
 
+def cache_folder() -> Path:
+    """Where what takes long to make is kept for later runs."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ringforge" / "maven"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Held by one process of this machine at a time; the others wait."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

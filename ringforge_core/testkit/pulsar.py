@@ -1,6 +1,6 @@
 """A real Apache Pulsar for tests: the one that `RINGFORGE_TEST_PULSAR` names, else one of our own.
 
-    with pulsar_server() as server:             # once per test session
+    with pulsar_server() as server:             # once per file of tests
         server.service_url, server.admin_url    # pulsar://…, http://…
 
 The own one is Pulsar standalone from Maven artifacts (broker, bookie and metadata in one process), in a folder that goes
@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ringforge_core.testkit.class_archive import DUMP_SECONDS, archive_options
 from ringforge_core.testkit.maven import class_path_now, java_command, skip_without_java
 
 POM = Path(__file__).with_name("pulsar_pom.xml")
@@ -118,11 +119,19 @@ class OwnPulsarServer(PulsarServer):
     """
 
     def __init__(
-        self, folder: Path, *, configuration: str = "", token: str = "", python_instance: Path | None = None
+        self,
+        folder: Path,
+        jars: list[Path],
+        *,
+        configuration: str = "",
+        token: str = "",
+        python_instance: Path | None = None,
     ) -> None:
         self._broker_port, self._web_port, self._bookie_port = _free_ports(3)
         super().__init__(f"pulsar://127.0.0.1:{self._broker_port}", f"http://127.0.0.1:{self._web_port}")
         self._folder = folder
+        self._jars = jars
+        self.java_options: tuple[str, ...] = _JAVA_OPTIONS
         self._configuration = configuration
         self._token = token
         self._python_instance = python_instance
@@ -155,7 +164,7 @@ class OwnPulsarServer(PulsarServer):
             "--no-stream-storage",
             *self._worker_arguments(),
         )  # fmt: skip
-        command = java_command(class_path_now(POM), _MAIN_CLASS, *arguments, options=_JAVA_OPTIONS)
+        command = java_command(self._jars, _MAIN_CLASS, *arguments, options=self.java_options)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 — our own arguments
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, env=_environment(),
@@ -172,14 +181,14 @@ class OwnPulsarServer(PulsarServer):
             (self._folder / "functions" / name).mkdir(parents=True, exist_ok=True)
         return ["--functions-worker-conf", str(configuration)]
 
-    def stop_now(self, *, kill: bool = False) -> None:
-        """As `stop`, for a fixture that waits; `kill` ends it at once, as a power failure does."""
+    def stop_now(self, *, kill: bool = False, seconds: float = _STOP_SECONDS) -> None:
+        """As `stop`, for a fixture that waits; `kill` ends it at once, as a power failure does, or else after `seconds`."""
         process, self._process = self._process, None
         if process is None:
             return
         process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
         try:
-            process.wait(_STOP_SECONDS)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -215,13 +224,29 @@ def own_pulsar_server(
 ) -> Iterator[OwnPulsarServer]:
     """One that a test may stop; skips as `pulsar_server` does."""
     skip_without_java()
+    jars = class_path_now(POM)
+    options = archive_options(jars, lambda options: _rehearse(jars, options))
     with tempfile.TemporaryDirectory(prefix="ringforge-pulsar-", ignore_cleanup_errors=True) as folder:
-        server = OwnPulsarServer(Path(folder), configuration=configuration, token=token, python_instance=python_instance)
+        server = OwnPulsarServer(
+            Path(folder), jars, configuration=configuration, token=token, python_instance=python_instance
+        )
+        server.java_options += options
         try:
             server.start_now()
             yield server
         finally:
             server.stop_now(kill=True)
+
+
+def _rehearse(jars: list[Path], java_options: tuple[str, ...]) -> None:
+    """A server that starts and ends in order."""
+    with tempfile.TemporaryDirectory(prefix="ringforge-pulsar-", ignore_cleanup_errors=True) as folder:
+        server = OwnPulsarServer(Path(folder), jars)
+        server.java_options += java_options
+        try:
+            server.start_now()
+        finally:
+            server.stop_now(seconds=DUMP_SECONDS)
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One real Apache Kafka for all tests of a process, a bus on it, and a look at its records from outside.
+"""A real Apache Kafka for the tests of a file, a bus on it, and a look at its records from outside.
 
 Where there is no Java or Maven a look-alike stands in, and the tests of `LOOKALIKE_CANNOT_PROVE` are skipped.
 """
@@ -41,7 +41,7 @@ Running = Callable[..., AbstractAsyncContextManager[KafkaEventBus]]
 RawRecords = Callable[[Topic], Awaitable[list[Any]]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka() -> Iterator[KafkaBroker]:
     with kafka_broker(or_lookalike=True) as broker:
         yield broker

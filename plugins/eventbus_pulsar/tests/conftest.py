@@ -1,4 +1,4 @@
-"""One real Apache Pulsar for all tests of a process, and buses on it."""
+"""A real Apache Pulsar for the tests of a file, and buses on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ringforge_core.testkit.pulsar import PulsarServer, pulsar_server
 Running = Callable[..., AbstractAsyncContextManager[PulsarEventBus]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def pulsar() -> Iterator[PulsarServer]:
     with pulsar_server() as server:
         yield server
@@ -48,7 +48,7 @@ def running_on(tmp_path: Path, namespace: str) -> Running:
 
 @pytest.fixture
 def running(pulsar: PulsarServer, running_on: Running) -> Running:
-    """The same on the session's server."""
+    """The same on the file's server."""
 
     def running(**settings: Any) -> AbstractAsyncContextManager[PulsarEventBus]:
         return running_on(pulsar, **settings)
