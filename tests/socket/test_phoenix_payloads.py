@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
-async def agent(hub: TestHub) -> AsyncIterator[PhoenixClient]:
-    async with PhoenixClient(hub.websocket_url, api_key=hub.keys.agent_key, agent={"name": "scout"}) as socket:
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def agent(tenant: TestHub) -> AsyncIterator[PhoenixClient]:
+    async with PhoenixClient(tenant.websocket_url, api_key=tenant.keys.agent_key, agent={"name": "scout"}) as socket:
         await socket.join()
         yield socket
 
@@ -108,9 +111,11 @@ async def test_a_malformed_key_is_refused(agent: PhoenixClient, key: Any) -> Non
     assert (error["reason"], error["field"]) == ("invalid_payload", "_idempotency_key")
 
 
-async def test_racing_copies_of_one_key_are_done_once(hub: TestHub) -> None:
+async def test_racing_copies_of_one_key_are_done_once(tenant: TestHub) -> None:
     request = json.dumps({"kind": "custom", "description": "race", "_idempotency_key": "race"})
-    clients = [PhoenixClient(hub.websocket_url, api_key=hub.keys.agent_key, agent={"name": "racer"}) for _ in range(8)]
+    clients = [
+        PhoenixClient(tenant.websocket_url, api_key=tenant.keys.agent_key, agent={"name": "racer"}) for _ in range(8)
+    ]
     async with asyncio.TaskGroup() as opening:
         for socket in clients:
             opening.create_task(socket.__aenter__())
