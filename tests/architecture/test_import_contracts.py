@@ -59,6 +59,7 @@ def test_the_contracts_hold() -> None:
         ("ringforge_core.mesh", "ringforge_core.socket.frames"),
         ("ringforge_core.socket.frames", "ringforge_core.app"),
         ("ringforge_core.errors", "ringforge_core.ports.store"),
+        ("ringforge_core.administration.attention", "ringforge_core.mesh.inbox.tables"),
         ("ringforge_core.errors", PLUGIN),
         (PLUGIN, "ringforge_core.store"),
         (PLUGIN, OTHER_PLUGIN),
