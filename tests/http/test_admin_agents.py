@@ -11,6 +11,8 @@ from admin_client import Admin
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def client(hub: TestHub, admin: Admin, name: str | None) -> PhoenixClient:
     return PhoenixClient(hub.websocket_url, api_key=admin.keys.agent_key, agent={"name": name} if name else {})

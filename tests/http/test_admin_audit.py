@@ -8,7 +8,10 @@ from admin_routes import Belongings, routes
 
 from ringforge_core.testkit.hub import TestHub
 
-pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)  # no query here is a new one
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("hub", ["sqlite"], indirect=True),  # no query here is a new one
+]
 
 DEEDS = {
     "tenants_change": "tenant.updated",

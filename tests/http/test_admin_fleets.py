@@ -11,6 +11,8 @@ from admin_client import Admin
 from ringforge_core.testkit.hub import TestHub, running_hub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def joined(hub: TestHub, admin: Admin, name: str, key: str | None = None) -> str:
     """The id of an agent that was there."""

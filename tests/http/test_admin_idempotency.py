@@ -11,6 +11,8 @@ from admin_routes import Belongings, routes
 
 from ringforge_core.testkit.hub import TestHub, running_hub
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 async def test_every_writing_route_is_done_once_and_answered_again(hub: TestHub) -> None:
     writing = [route for route in await routes(hub) if route.method != "GET"]

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import httpx
 import pytest
+import pytest_asyncio
 from admin_client import Admin
 from admin_routes import Belongings, routes
 
 from ringforge_core.testkit.hub import TestHub
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def ours(acme: Admin) -> Belongings:
     belongings = Belongings(acme)
     await belongings.make()
     return belongings
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def theirs(globex: Admin) -> Belongings:
     belongings = Belongings(globex)
     await belongings.make()

@@ -12,6 +12,8 @@ from admin_client import Admin
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 
 def agent(hub: TestHub, key: str, name: str) -> PhoenixClient:
     return PhoenixClient(hub.websocket_url, api_key=key, agent={"name": name})

@@ -9,7 +9,10 @@ from admin_client import Admin
 from ringforge_core.testkit.hub import TestHub
 from ringforge_core.testkit.phoenix_client import PhoenixClient
 
-pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)  # no query here is a new one
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.parametrize("hub", ["sqlite"], indirect=True),  # no query here is a new one
+]
 
 
 async def test_a_tenant_is_renamed_by_its_administrator(acme: Admin) -> None:
