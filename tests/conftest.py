@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+from asyncio import AbstractEventLoop
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from ringforge_core.testkit.hub import new_event_loop
 from ringforge_core.testkit.kafka import KafkaBroker, kafka_broker
 from ringforge_core.testkit.postgres import PostgresServer, postgres_server
 from ringforge_core.testkit.pulsar import PulsarServer, pulsar_server
@@ -20,6 +22,11 @@ settings.load_profile("unhurried")
 USUAL_SECONDS = 1.0
 SHARE_OF_TIMEOUT = 0.2
 """A test with a timeout of its own may take long, and usually takes this part of it."""
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], AbstractEventLoop]]:
+    """The loop that a hub has in production."""
+    return {"hub": new_event_loop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

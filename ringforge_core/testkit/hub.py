@@ -16,6 +16,7 @@ from ringforge_core.app import Hub
 from ringforge_core.config import load_config, load_plugins
 from ringforge_core.identity import Bootstrap, bootstrap
 from ringforge_core.plugin.manager import PluginManager
+from ringforge_core.socket.server import new_event_loop as new_event_loop
 from ringforge_core.socket.server import serve
 from ringforge_core.testkit.hub_process import free_port
 from ringforge_core.testkit.migrated import migrated_sqlite
