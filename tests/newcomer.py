@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from raw_websocket import UPGRADE, client_frame
@@ -30,8 +30,7 @@ class Newcomer(asyncio.Protocol):
         return newcomer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         target = "/ws/websocket?vsn=2.0.0&agent=" + quote(json.dumps({"name": self.name}))
         headers = f"Authorization: Bearer {self._api_key}\r\n"
         join = json.dumps(["1", "1", "fleet:lobby", "phx_join", {}]).encode()
