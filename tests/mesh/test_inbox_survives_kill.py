@@ -91,7 +91,7 @@ async def test_d71_no_acknowledged_message_is_lost_over_kills_under_load(fleet: 
         enough = len(accepted) + 150
         talking = [asyncio.create_task(talk()) for _ in range(8)]
         while len(accepted) < enough:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
             assert not any(task.done() for task in talking)
         await fleet.hub.kill()
         for task in talking:
