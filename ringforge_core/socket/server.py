@@ -60,7 +60,7 @@ async def serve(
     certificate that cannot be used.
     """
     config = _uvicorn_config(app, tls, trusted_proxies, grace, lifespan=lifespan)
-    sockets = await _listen(host, port)
+    sockets = await listen(host, port)
     server = _Server(config, stop or asyncio.Event(), before_shutdown)
     try:
         await server.serve_on(sockets, lambda: on_started(host, sockets[0].getsockname()[1]))
@@ -76,7 +76,7 @@ async def serve(
             listening.close()
 
 
-async def _listen(host: str, port: int) -> list[socket.socket]:
+async def listen(host: str, port: int) -> list[socket.socket]:
     """Sockets that listen on every address of `host`, all on one port."""
     loop = asyncio.get_running_loop()
     try:
@@ -87,7 +87,10 @@ async def _listen(host: str, port: int) -> list[socket.socket]:
     try:
         for family, address in dict.fromkeys((family, address) for family, *_, address in found):
             port = port or (sockets[0].getsockname()[1] if sockets else 0)
-            sockets.append(socket.create_server((address[0], port), family=family, backlog=BACKLOG))
+            listening = socket.create_server((address[0], port), family=family, backlog=BACKLOG)
+            # Those that it accepts have it from here: uvloop sets it itself, asyncio only where it made the socket.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sockets.append(listening)
     except OSError as error:
         for bound in sockets:
             bound.close()

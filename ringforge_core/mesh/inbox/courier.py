@@ -178,7 +178,7 @@ class Courier:
             return await asyncio.sleep(RETRY_SECONDS)
         letters = page.letters
         mailbox.held.update(dict.fromkeys(letter.message_id for letter in letters))
-        mailbox.loose.difference_update(mailbox.held)
+        mailbox.loose = mailbox.loose.difference(mailbox.held)
         mailbox.behind = mailbox.behind or page.must_wait or len(letters) == PAGE
         for place, letter in enumerate(letters):
             if not await mailbox.takes_more():
@@ -219,12 +219,12 @@ class Courier:
         """These were claimed and are not pushed: by the pump then, and when the agent has left, by any node."""
         for message_id in message_ids:
             mailbox.let_go(message_id)
-        mailbox.loose.update(message_ids)
+        mailbox.loose = mailbox.loose.union(message_ids)
         if mailbox.members:
             self._start_pump(mailbox)
         elif mailbox.loose:
             self._spawn(self._release(Release(mailbox.address, self.claimer, tuple(mailbox.loose))))
-            mailbox.loose.clear()
+            mailbox.loose = frozenset()
 
     async def _release(self, given_back: Release) -> None:
         try:

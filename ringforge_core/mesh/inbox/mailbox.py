@@ -22,7 +22,7 @@ class Mailbox:
         self.members: list[Member] = []
         self.held: dict[str, asyncio.TimerHandle | None] = {}
         """The messages claimed here and not settled; with a timer those that wait for the agent's acknowledgement."""
-        self.loose: set[str] = set()
+        self.loose: frozenset[str] = frozenset()
         """The messages claimed here that nobody pushes yet: the pump may claim them again, another node may not."""
         self.in_turn_until = 0.0
         """Until then what other hubs have in work for the agent comes before anything younger."""

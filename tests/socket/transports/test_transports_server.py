@@ -16,7 +16,7 @@ from raw_websocket import CLOSE, DEADLINE, RawClient, client_frame, close_payloa
 
 from ringforge_core.errors import ConfigError, Unavailable
 from ringforge_core.socket.rfc6455 import text_frame
-from ringforge_core.socket.server import Tls, new_event_loop, serve
+from ringforge_core.socket.server import Tls, listen, new_event_loop, serve
 
 
 async def test_a_taken_port_is_a_clear_error(raw_hub):
@@ -38,6 +38,15 @@ async def test_localhost_is_served_on_all_its_addresses(serving):
         for *_, address in await asyncio.get_running_loop().getaddrinfo("localhost", hub.port, type=socket.SOCK_STREAM):
             _, writer = await asyncio.open_connection(address[0], address[1])
             writer.close()
+
+
+async def test_no_answer_waits_for_the_acknowledgement_of_the_one_before():
+    """On asyncio's own loop each request of a browser's connection would take 40 ms more."""
+    (listening,) = await listen("127.0.0.1", 0)
+    with listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_an_application_that_does_not_start_is_a_clear_error(serving):
