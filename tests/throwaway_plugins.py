@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import invalidate_caches
 from pathlib import Path
 from textwrap import dedent
 
@@ -53,6 +54,7 @@ class PluginDirectory:
         for module in set(entry_points.values()):
             (self.path / f"{module}.py").write_text(dedent(source))
             self.modules.append(module)
+        invalidate_caches()  # else a module of the same name, of the test before, may hide it
 
     def imported(self) -> set[str]:
         return {module for module in self.modules if module in sys.modules}

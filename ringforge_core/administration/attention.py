@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
+import structlog
 
 from ringforge_core.identity.agent_rows import info_of, select_agents
 from ringforge_core.identity.keys import select_unrevoked
 from ringforge_core.identity.tables import agents, api_keys
-from ringforge_core.plugin.records import AgentInfo, KeyInfo
+from ringforge_core.plugin.capability import Capability
+from ringforge_core.plugin.records import AgentInfo, Concern, KeyInfo
 
 ENDS_SOON = timedelta(days=7)
 SHOWN = 10
+
+log = structlog.get_logger(__name__)
 
 
 def read_blocked(connection: sa.Connection, tenant_id: str, fleet_id: str) -> Sequence[AgentInfo]:
@@ -26,3 +31,16 @@ def read_ending_keys(connection: sa.Connection, tenant_id: str, *, at: datetime)
     soon = api_keys.c.expires_at.between(at, at + ENDS_SOON)
     query = select_unrevoked(tenant_id).where(soon).order_by(api_keys.c.expires_at).limit(SHOWN)
     return [KeyInfo(**row) for row in connection.execute(query).mappings()]
+
+
+async def ask_capabilities(parts: Iterable[Capability[Any]], tenant_id: str, fleet_id: str) -> list[Concern]:
+    """What each tells; of one that fails, just that: silence would look as if all were well."""
+    return [concern for part in parts for concern in await _ask(part, tenant_id, fleet_id)]
+
+
+async def _ask(part: Capability[Any], tenant_id: str, fleet_id: str) -> Sequence[Concern]:
+    try:
+        return await part.attention(tenant_id, fleet_id)
+    except Exception:
+        log.exception("attention_failed", capability=part.name)
+        return [Concern(kind="attention_failed", title=part.name, text="cannot tell now: the hub's log says why")]

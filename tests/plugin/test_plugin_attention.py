@@ -27,6 +27,9 @@ JOBS = """
 """
 
 
+BROKEN = JOBS.replace("return [Concern", "raise OSError('the queue is away')\n            return [Concern")
+
+
 async def test_a_capability_tells_what_needs_attention(tmp_path: Path, plugin_directory: PluginDirectory) -> None:
     """On a hub that has no inbox at all."""
     plugin_directory.install("jobs", {"capability.jobs": "jobs_plugin"}, JOBS)
@@ -35,3 +38,14 @@ async def test_a_capability_tells_what_needs_attention(tmp_path: Path, plugin_di
     since = datetime(2030, 1, 1, tzinfo=UTC)
     text = f"failed {hub.keys.fleet_id}"
     assert told.concerns == [Concern(kind="job_failed", title="nightly", text=text, since=since, path="/jobs")]
+
+
+async def test_one_that_cannot_tell_says_so_and_hides_nobody_elses(
+    tmp_path: Path, plugin_directory: PluginDirectory
+) -> None:
+    plugin_directory.install("jobs", {"capability.jobs": "jobs_plugin"}, BROKEN)
+    async with running_hub(tmp_path, settings={"RINGFORGE__CAPABILITIES__USE": "presence, jobs"}) as hub:
+        told = await hub.hub.administration.attention(hub.keys.tenant_id, hub.keys.fleet_id)
+    (concern,) = told.concerns
+    assert (concern.kind, concern.title) == ("attention_failed", "jobs")
+    assert "queue" not in concern.text
