@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,6 @@ from throwaway_plugins import plugin_directory
 from ringforge_core.cli import main
 
 __all__ = ["plugin_directory"]
-
-
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """asyncio's own: uvloop gives a program a socket where it should have a pipe."""
-    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture

@@ -77,7 +77,8 @@ class Listener:
         self._left = count
         self._as_json = as_json
         self._enough = asyncio.Event()
-        self._activity = agent.activity.stream()  # opened before the connection: nothing is missed
+        self._activity = agent.activity.stream()  # opened before the connection: nothing is missed,
+        self._presence = agent.presence.changes()  # nor who is there already
 
     async def listen(self, seconds: float | None) -> None:
         hearing = [self._hear_messages()]
@@ -120,7 +121,7 @@ class Listener:
 
     async def _hear_presence(self) -> None:
         joined, left = load("ringforge:Joined"), load("ringforge:Left")
-        async for change in self.agent.presence:
+        async for change in self._presence:
             if isinstance(change, joined):
                 self._print("presence:joined", change.agent, presence_line(change.agent, "joined"))
             elif isinstance(change, left):
