@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -37,6 +38,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(code if isinstance(code, int) else 0, out, err)
 
     yield run_main
+    gc.enable()  # the entry point turns it off, and a usage error ends before a command turns it on
     logging.getLogger().handlers = handlers
     logging.getLogger().setLevel(level)
     logging.captureWarnings(capture=False)
