@@ -129,7 +129,7 @@ class OwnKafkaBroker(KafkaBroker):
     def format(self, *users: str) -> None:
         """Prepare the empty log, once, before the first start; `users` as `SCRAM-SHA-512=[name=hub,password=…]`."""
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = ("format", "-t", cluster, "-c", str(self._configuration))
+        command = ("format", f"--cluster-id={cluster}", "-c", str(self._configuration))
         logins = [word for user in users for word in ("--add-scram", user)]
         run = subprocess.run(  # noqa: S603 — our own arguments
             java_command(self._jars, "kafka.tools.StorageTool", *command, *logins, options=self.java_options),

@@ -22,7 +22,9 @@ async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def hub_process(store_url: str, tmp_path: Path) -> AsyncIterator[HubProcess]:
-    hub = HubProcess(tmp_path / "hub", settings={"RINGFORGE__STORE__URL": store_url})
+    # A crowd on a machine that other tests keep busy waits longer for its reads than five seconds.
+    patient = {"RINGFORGE__STORE__BUSY_TIMEOUT_SECONDS": "30"}
+    hub = HubProcess(tmp_path / "hub", settings={"RINGFORGE__STORE__URL": store_url, **patient})
     await hub.start()
     yield hub
     await hub.stop()
