@@ -21,13 +21,20 @@ SHOWN = 10
 log = structlog.get_logger(__name__)
 
 
-def read_blocked(connection: sa.Connection, tenant_id: str, fleet_id: str) -> Sequence[AgentInfo]:
+def read_attention(
+    connection: sa.Connection, tenant_id: str, fleet_id: str, *, at: datetime
+) -> tuple[Sequence[AgentInfo], Sequence[KeyInfo]]:
+    """The fleet's agents that are barred, and the tenant's keys that end soon."""
+    return _blocked(connection, tenant_id, fleet_id), _ending_keys(connection, tenant_id, at)
+
+
+def _blocked(connection: sa.Connection, tenant_id: str, fleet_id: str) -> Sequence[AgentInfo]:
     query = select_agents(tenant_id).where(agents.c.fleet_id == fleet_id, agents.c.disabled_at.is_not(None))
     found = connection.execute(query.order_by(agents.c.disabled_at.desc()).limit(SHOWN)).mappings()
     return [info_of(row) for row in found]
 
 
-def read_ending_keys(connection: sa.Connection, tenant_id: str, *, at: datetime) -> Sequence[KeyInfo]:
+def _ending_keys(connection: sa.Connection, tenant_id: str, at: datetime) -> Sequence[KeyInfo]:
     soon = api_keys.c.expires_at.between(at, at + ENDS_SOON)
     query = select_unrevoked(tenant_id).where(soon).order_by(api_keys.c.expires_at).limit(SHOWN)
     return [KeyInfo(**row) for row in connection.execute(query).mappings()]

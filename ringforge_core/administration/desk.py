@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ringforge_core.administration.attention import ask_capabilities, read_blocked, read_ending_keys
+from ringforge_core.administration.attention import ask_capabilities, read_attention
 from ringforge_core.administration.pace import read_pace
 from ringforge_core.administration.repeats import once_of
 from ringforge_core.audit import read_entries
@@ -176,9 +176,8 @@ class Desk:
 
     async def attention(self, tenant_id: str, fleet_id: str) -> Attention:
         await check_fleet(self._store, tenant_id, fleet_id)
-        blocked = await self._store.read(lambda connection: read_blocked(connection, tenant_id, fleet_id))
-        ending = await self._store.read(lambda connection: read_ending_keys(connection, tenant_id, at=now()))
-        return Attention(blocked, ending, await ask_capabilities(self.capabilities, tenant_id, fleet_id))
+        own = await self._store.read(lambda connection: read_attention(connection, tenant_id, fleet_id, at=now()))
+        return Attention(*own, await ask_capabilities(self.capabilities, tenant_id, fleet_id))
 
     async def audit(
         self, tenant_id: str, *, before_seq: int | None = None, action: str | None = None, limit: int = 50

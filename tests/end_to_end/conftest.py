@@ -22,9 +22,7 @@ async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def hub_process(store_url: str, tmp_path: Path) -> AsyncIterator[HubProcess]:
-    # A crowd on a machine that other tests keep busy waits longer for its reads than five seconds.
-    patient = {"RINGFORGE__STORE__BUSY_TIMEOUT_SECONDS": "30"}
-    hub = HubProcess(tmp_path / "hub", settings={"RINGFORGE__STORE__URL": store_url, **patient})
+    hub = HubProcess(tmp_path / "hub", settings={"RINGFORGE__STORE__URL": store_url})
     await hub.start()
     yield hub
     await hub.stop()

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,6 +35,16 @@ async def crowd(hub: HubProcess, keys: Keys, names: Sequence[str]) -> AsyncItera
     finally:
         for newcomer in arrived:
             newcomer.leave()
+
+
+@pytest.fixture
+async def hub_process(store_url: str, tmp_path: Path) -> AsyncIterator[HubProcess]:
+    """On a machine that other tests keep busy, the last of a crowd waits longer for its reads than the usual 5 s."""
+    settings = {"RINGFORGE__STORE__URL": store_url, "RINGFORGE__STORE__BUSY_TIMEOUT_SECONDS": "30"}
+    hub = HubProcess(tmp_path / "hub", settings=settings)
+    await hub.start()
+    yield hub
+    await hub.stop()
 
 
 @pytest.fixture

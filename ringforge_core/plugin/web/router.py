@@ -44,7 +44,7 @@ class HubRouter(Router):
     """The routes of one hub, made for it and registered once.
 
     Litestar copies each router that it registers, with all that is in it, as it may be registered elsewhere as well. To
-    copy a hundred routes took a tenth of a hub's start.
+    copy a hundred routes, once a level, took some 80 ms of a hub's start.
     """
 
     def __deepcopy__(self, memo: dict[int, Any]) -> HubRouter:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from litestar import Request
@@ -41,10 +43,12 @@ class Passkeys(Capability[NoSettings]):
         await self._cleaning.stop()
 
     def routes(self) -> Sequence[ControllerRouterHandler]:
-        def desk(request: Request[Any, Any, Any]) -> Desk:
+        async def desk(request: Request[Any, Any, Any]) -> Desk:
+            # In a thread, since it holds up everybody else for 85 ms the first time, and takes nothing from then on.
+            await asyncio.to_thread(import_module, "ringforge_auth_passkeys.proofs")
             return Desk(self.hub, request)
 
-        at_desk = {"desk": Provide(desk, sync_to_thread=False)}
+        at_desk = {"desk": Provide(desk)}
         in_browser, of_people = [_guard_browser(self.hub)], [only_people]
         return [
             browser_routes(self.hub, "/passkeys/static", [script_file]),
